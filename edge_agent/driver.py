@@ -1,0 +1,157 @@
+"""The contract that a driver fulfils, and the registry through which drivers are found.
+
+A driver serves one connection. It knows nothing of schedules, retries, journals or states: the
+acquisition side owns the clock, decides when to open again, and turns what a driver raises into causes.
+A driver is a class derived from `PolledDriver` or `StreamingDriver`, announced by an entry point in the
+group "edge_agent.drivers" under the name that users write as `driver:`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import entry_points
+from typing import ClassVar, Generic, TypeVar
+
+import click
+
+from edge_agent.model.batch import Batch
+from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
+from edge_agent.model.state import UnknownCause
+
+ENTRY_POINT_GROUP = "edge_agent.drivers"
+
+C = TypeVar("C", bound=ConnectionOptions)
+E = TypeVar("E", bound=EquipmentOptions)
+T = TypeVar("T", bound=TagOptions)
+
+
+class DriverError(Exception):
+    """What went wrong, in words for a technician, and which cause the equipment's state gets.
+
+    `remedy` says what to do about it, if anything can be said.
+    """
+
+    def __init__(self, cause: UnknownCause, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.remedy = remedy
+
+
+class ConnectionFailed(DriverError):
+    """The connection cannot be used any longer; the supervisor closes it and opens it again later."""
+
+
+class EquipmentFailed(DriverError):
+    """One equipment did not answer; the connection stands and the others are served."""
+
+
+@dataclass(frozen=True, eq=False)
+class TagSet(Generic[E, T]):
+    """Tags of one equipment that are read together, at one period (seconds)."""
+
+    equipment: E
+    tags: Sequence[T]
+    period: float
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(tag.id for tag in self.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequest:
+    """One request as `check` prints it: `what` in the protocol's terms, and the tags it brings."""
+
+    equipment: str
+    period: float
+    what: str
+    tags: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What stands at the other end: identity and limits as the endpoint states them."""
+
+    identity: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)
+
+
+class Driver(ABC, Generic[C, E, T]):
+    """One connection. Constructing it does no I/O.
+
+    `open` and the other coroutines may be cancelled at any await and leave the driver closable. `close`
+    is safe before `open` and twice, and never raises. After `close`, `open` may be called again.
+    """
+
+    Connection: ClassVar[type[ConnectionOptions]]
+    """The driver's own options; validated and put into the JSON Schema with the rest of the configuration."""
+
+    Tag: ClassVar[type[TagOptions]]
+    """The driver's own tags, as profiles list them."""
+
+    def __init__(self, options: C, tag_sets: Sequence[TagSet[E, T]]) -> None:
+        self.options = options
+        self.tag_sets = tag_sets
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect. Raises ConnectionFailed."""
+
+    @abstractmethod
+    async def close(self) -> None: ...
+
+    @abstractmethod
+    def plan(self) -> Sequence[PlannedRequest]:
+        """The requests that will be made, worked out from the options alone."""
+
+    @abstractmethod
+    async def probe(self) -> ProbeResult:
+        """Ask the opened endpoint who it is. Raises DriverError."""
+
+    @classmethod
+    def commands(cls) -> click.Group | None:
+        """Commands for the technician, shown as `edge-agent <driver name> …`."""
+        return None
+
+
+class PolledDriver(Driver[C, E, T]):
+    """A protocol in which the agent asks."""
+
+    @abstractmethod
+    async def read(self, tag_set: TagSet[E, T]) -> Batch:
+        """Read one of `tag_sets`, all of its tags, in their order.
+
+        A tag that cannot be read is a bad reading in the batch. Raises EquipmentFailed when the equipment
+        did not answer, ConnectionFailed when the connection is gone. Calls are never concurrent.
+        """
+
+
+class StreamingDriver(Driver[C, E, T]):
+    """A protocol in which the controller tells."""
+
+    @abstractmethod
+    def stream(self) -> AsyncIterator[Batch]:
+        """Batches as they come, of any of `tag_sets`, each with the tags that changed.
+
+        The first batch of each tag set has all of its tags. While nothing changes, a batch without
+        readings per equipment says that the subscription is alive, at least every period or 10 s,
+        whichever is longer. Raises ConnectionFailed when the connection is gone.
+        """
+
+
+AnyDriver = Driver[ConnectionOptions, EquipmentOptions, TagOptions]
+AnyTagSet = TagSet[EquipmentOptions, TagOptions]
+
+
+def driver_names() -> list[str]:
+    """Names of all installed drivers, sorted; imports none of them."""
+    return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
+
+
+def load_driver(name: str) -> type[AnyDriver]:
+    """The driver class `name`. Raises LookupError if none of that name is installed."""
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        driver: type[AnyDriver] = point.load()
+        return driver
+    raise LookupError(f"no driver is called {name!r}; installed: {', '.join(driver_names())}")

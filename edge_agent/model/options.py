@@ -1,0 +1,87 @@
+"""What a user may write for a connection: the base that each driver's own options extend."""
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from edge_agent.model.state import MachineState
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _seconds(value: object) -> float:
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("expected a number with its unit: 500ms, 1s, 5min, 24h or 30d")
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds <= 0:
+        raise ValueError("expected a duration greater than zero")
+    return seconds
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\d+(\.\d+)?\s*(ms|s|min|h|d)$", "examples": ["500ms", "1s", "5min"]}
+    ),
+]
+"""Seconds; written with a unit."""
+
+EquipmentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+"""Travels as a topic level and as a database tag, so no blanks, slashes or wildcards."""
+
+TagId = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+"""A name that state rules can use."""
+
+
+class Options(BaseModel):
+    """Base of everything a user writes: unknown keys are errors, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TagOptions(Options):
+    """One tag. A driver adds where it is found (address, node) and its type."""
+
+    id: TagId
+    description: str = ""
+    unit: str = Field(default="", description="Unit of the scaled value, as in UCUM: Cel, A, kW.h, /min")
+    scale: float = Field(default=1.0, description="value = raw * scale + offset")
+    offset: float = 0.0
+    period: Duration | None = Field(default=None, description="Default: the connection's period")
+
+
+class StateRule(Options):
+    """`state` holds while the CEL expression `when` over the equipment's tags is true."""
+
+    when: str = Field(description="CEL expression over tag ids, such as: status == 3 && alarm == 0")
+    state: MachineState
+    cause: str = Field(default="", description="Carried with the state: 'door open'")
+
+
+class EquipmentOptions(Options):
+    """One equipment served by a connection. A driver adds how it is addressed (unit id, base node).
+
+    A driver narrows `tags` to its own tag class.
+    """
+
+    id: EquipmentId = Field(description="As in the asset register")
+    profile: str | None = Field(default=None, description="Name of a profile: its tags and state rules apply")
+    tags: tuple[TagOptions, ...] = Field(default=(), description="Added to the profile's; same id replaces")
+    states: tuple[StateRule, ...] = Field(
+        default=(), description="State rules, first match wins; replace the profile's if given"
+    )
+
+
+class ConnectionOptions(Options):
+    """One endpoint. A driver adds its address and narrows `driver` and `equipment` to its own."""
+
+    id: EquipmentId
+    driver: str
+    enabled: bool = Field(default=True, description="false: its equipment is unknown (disabled)")
+    period: Duration = Field(default=1.0, description="How often tags are read, or published by the server")
+    timeout: Duration = Field(default=3.0, description="Limit for one answer")
+    equipment: tuple[EquipmentOptions, ...] = Field(min_length=1)
