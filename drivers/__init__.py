@@ -1,1 +1,1 @@
-"""One package a protocol; each imports `edge_agent.driver` and `edge_agent.model`, and no more of the agent."""
+"""One package a protocol; each imports `edge_agent.driver` and `edge_agent.model`, nothing else of ours."""

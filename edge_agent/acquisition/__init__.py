@@ -1,1 +1,1 @@
-"""TBD"""
+"""Supervises connections: schedule, time limits, back-off, isolation, link levels."""

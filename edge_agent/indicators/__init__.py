@@ -1,1 +1,1 @@
-"""TBD"""
+"""Definitions, calculation and statements: figures with counts and evidence."""

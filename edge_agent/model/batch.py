@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from edge_agent.model.quality import Quality, QualityLevel
 
-Value = bool | int | float | str | None | list["Value"]
+Scalar = bool | int | float | str | None
+Value = Scalar | list[Scalar]
+"""An array is a flat list; its shape is the tag's business."""
 
 NO_FLAWS: Mapping[int, Quality] = {}
 

@@ -1,1 +1,1 @@
-"""TBD"""
+"""Northbound destinations; each reads the journal from its own cursor."""

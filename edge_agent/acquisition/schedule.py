@@ -1,0 +1,39 @@
+"""Fixed-rate ticks: never drifting, never bunched."""
+
+import heapq
+from collections.abc import Hashable, Iterable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Schedule(Generic[K]):
+    """When each of several things is due, on the clock that `start` is given in (seconds).
+
+    Thing `k` with period `p` is due at start + p, start + 2p, … and first of all at start. A tick whose
+    whole period has passed before its turn is missed: counted in `missed` and never made up for.
+    """
+
+    def __init__(self, things: Iterable[tuple[K, float]], start: float) -> None:
+        self._periods = dict(things)
+        self._start = start
+        self._tick = dict.fromkeys(self._periods, 0)
+        self._heap = [(start, i, key) for i, key in enumerate(self._periods)]
+        self.missed = 0
+
+    def next(self) -> tuple[float, K]:
+        """The next due time and what is due then; call `done` before asking again."""
+        due, _, key = self._heap[0]
+        return due, key
+
+    def done(self, now: float) -> None:
+        """The thing last given by `next` has had its turn, which ended at `now`."""
+        _, order, key = self._heap[0]
+        period = self._periods[key]
+        tick = self._tick[key] + 1
+        current = int((now - self._start) / period)  # the newest tick that is due already
+        if current > tick:
+            self.missed += current - tick
+            tick = current
+        self._tick[key] = tick
+        heapq.heapreplace(self._heap, (self._start + tick * period, order, key))

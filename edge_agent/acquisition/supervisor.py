@@ -1,0 +1,228 @@
+"""Keeps one connection working: opens it, reads it on time, and lets nothing of it disturb the others."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from edge_agent.acquisition.backoff import Backoff
+from edge_agent.acquisition.schedule import Schedule
+from edge_agent.driver import (
+    AnyDriver,
+    AnyTagSet,
+    ConnectionFailed,
+    DriverError,
+    EquipmentFailed,
+    PolledDriver,
+    StreamingDriver,
+)
+from edge_agent.model.batch import Batch
+from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
+from edge_agent.model.state import UnknownCause
+
+log = logging.getLogger(__name__)
+
+RECONNECT_FIRST_S, RECONNECT_LIMIT_S = 0.5, 30.0
+PARK_FIRST_S, PARK_LIMIT_S = 2.0, 60.0
+PARK_AFTER = 2
+"""Failures in a row after which an equipment is only asked now and then, so that its time-outs cost its
+neighbours on the same line no more than that."""
+CLOSE_LIMIT_S = 5.0
+
+AnyPolled = PolledDriver[ConnectionOptions, EquipmentOptions, TagOptions]
+AnyStreaming = StreamingDriver[ConnectionOptions, EquipmentOptions, TagOptions]
+
+
+class Sink(Protocol):
+    """Where a supervisor puts what it learns. Calls return at once."""
+
+    def batch(self, batch: Batch) -> None: ...
+
+    def opened(self, connection: str) -> None:
+        """The endpoint accepted the connection."""
+
+    def lost(self, connection: str, error: DriverError) -> None:
+        """The endpoint cannot be used; told once per outage, and again when the reason changes."""
+
+    def equipment_failed(self, connection: str, equipment: str, error: DriverError) -> None:
+        """One equipment did not answer; told once per outage, and again when the reason changes."""
+
+
+@dataclass(slots=True)
+class ConnectionStatistics:
+    """Counts since the start of the agent."""
+
+    opened: int = 0
+    failures: int = 0
+    reads: int = 0
+    missed_ticks: int = 0
+
+
+class _Parking:
+    """Which equipment has failed so often that it waits before its next turn."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, int] = {}
+        self._backoff: dict[str, Backoff] = {}
+        self._until: dict[str, float] = {}
+
+    def parked(self, equipment: str, now: float) -> bool:
+        return now < self._until.get(equipment, now)
+
+    def failed(self, equipment: str, now: float) -> None:
+        self._failures[equipment] = self._failures.get(equipment, 0) + 1
+        if self._failures[equipment] >= PARK_AFTER:
+            backoff = self._backoff.setdefault(equipment, Backoff(PARK_FIRST_S, PARK_LIMIT_S))
+            self._until[equipment] = now + backoff.next()
+
+    def answered(self, equipment: str) -> None:
+        if equipment in self._failures:
+            del self._failures[equipment]
+            self._backoff.pop(equipment, None)
+            self._until.pop(equipment, None)
+
+
+class ConnectionSupervisor:
+    """Runs one driver until cancelled."""
+
+    def __init__(self, driver: AnyDriver, sink: Sink, phase: float) -> None:
+        """`phase` in [0, 1) shifts the ticks within the period, so that connections take turns."""
+        self.driver = driver
+        self.id = driver.options.id
+        self.statistics = ConnectionStatistics()
+        self._sink = sink
+        self._phase = phase
+        self._backoff = Backoff(RECONNECT_FIRST_S, RECONNECT_LIMIT_S)
+        self._told: dict[str, tuple[UnknownCause, str]] = {}
+
+    async def run(self) -> None:
+        """Open, serve, close, wait, and again. Ends only by cancellation, and has then closed."""
+        while True:
+            try:
+                await self._open()
+                await self._serve()
+            except DriverError as error:
+                self._lost(error)
+            except Exception as error:
+                # A fault in one driver must not end the agent; it is shown as what it is.
+                log.exception("connection %s: fault in driver %s", self.id, self.driver.options.driver)
+                self._lost(ConnectionFailed(UnknownCause.PROTOCOL_ERROR, f"fault in the driver: {error!r}"))
+            finally:
+                await self._close()
+            await asyncio.sleep(self._backoff.next())
+
+    async def _open(self) -> None:
+        limit = 2 * self.driver.options.timeout
+        try:
+            async with asyncio.timeout(limit):
+                await self.driver.open()
+        except TimeoutError as error:
+            raise ConnectionFailed(UnknownCause.UNREACHABLE, f"no connection within {limit:g} s") from error
+        self.statistics.opened += 1
+        if "" in self._told:
+            del self._told[""]
+            log.warning("connection %s: open again", self.id)
+        self._sink.opened(self.id)
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                await self.driver.close()
+        except Exception:
+            log.exception("connection %s: fault while closing", self.id)
+
+    async def _serve(self) -> None:
+        if isinstance(self.driver, PolledDriver):
+            await self._poll(cast(AnyPolled, self.driver))
+        else:
+            await self._follow(cast(AnyStreaming, self.driver).stream())
+
+    async def _follow(self, stream: AsyncIterator[Batch]) -> None:
+        async with aclosing(cast("_Closable", stream)) as batches:
+            async for batch in batches:
+                self._take(batch)
+        raise ConnectionFailed(UnknownCause.PROTOCOL_ERROR, "the stream ended")
+
+    async def _poll(self, driver: AnyPolled) -> None:
+        loop = asyncio.get_running_loop()
+        shortest = min(tag_set.period for tag_set in driver.tag_sets)
+        start = loop.time() + self._phase * shortest
+        schedule = Schedule([(tag_set, tag_set.period) for tag_set in driver.tag_sets], start)
+        limits = self._read_limits(driver)
+        parking = _Parking()
+        missed_before = self.statistics.missed_ticks
+        while True:
+            due, tag_set = schedule.next()
+            await asyncio.sleep(due - loop.time())
+            equipment = tag_set.equipment.id
+            if not parking.parked(equipment, loop.time()):
+                if await self._read(driver, tag_set, limits[tag_set]):
+                    parking.answered(equipment)
+                else:
+                    parking.failed(equipment, loop.time())
+            schedule.done(loop.time())
+            self.statistics.missed_ticks = missed_before + schedule.missed
+
+    def _read_limits(self, driver: AnyPolled) -> dict[AnyTagSet, float]:
+        """An outer limit for each read: the driver keeps its own per request, this one catches a driver
+        that does not."""
+        plan = driver.plan()
+        return {
+            tag_set: driver.options.timeout
+            * (1 + sum(request.equipment == tag_set.equipment.id for request in plan))
+            for tag_set in driver.tag_sets
+        }
+
+    async def _read(self, driver: AnyPolled, tag_set: AnyTagSet, limit: float) -> bool:
+        equipment = tag_set.equipment.id
+        try:
+            async with asyncio.timeout(limit):
+                batch = await driver.read(tag_set)
+        except TimeoutError as error:
+            raise ConnectionFailed(
+                UnknownCause.TIMEOUT, f"{equipment}: no complete answer within {limit:g} s"
+            ) from error
+        except EquipmentFailed as error:
+            if self._changed(equipment, error):
+                log.warning("connection %s: %s: %s", self.id, equipment, _text(error))
+                self._sink.equipment_failed(self.id, equipment, error)
+            return False
+        if equipment in self._told:
+            del self._told[equipment]
+            log.warning("connection %s: %s answers again", self.id, equipment)
+        self._take(batch)
+        return True
+
+    def _take(self, batch: Batch) -> None:
+        self._backoff.reset()
+        self.statistics.reads += 1
+        self._sink.batch(batch)
+
+    def _lost(self, error: DriverError) -> None:
+        self.statistics.failures += 1
+        if self._changed("", error):
+            log.warning("connection %s: %s", self.id, _text(error))
+            self._sink.lost(self.id, error)
+
+    def _changed(self, subject: str, error: DriverError) -> bool:
+        """Whether this failure of `subject` (an equipment, "" for the connection) is news."""
+        said = (error.cause, str(error))
+        if self._told.get(subject) == said:
+            return False
+        self._told[subject] = said
+        return True
+
+
+class _Closable(AsyncIterator[Batch], Protocol):
+    async def aclose(self) -> None: ...
+
+
+def _text(error: DriverError) -> str:
+    return f"{error}. {error.remedy}" if error.remedy else str(error)
+
+
+def phases(count: int) -> Sequence[float]:
+    """Phases that spread `count` connections evenly over a period."""
+    return [index / count for index in range(count)]

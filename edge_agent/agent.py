@@ -1,0 +1,345 @@
+"""Puts the parts together, starts and stops them: the only module that knows them all."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from edge_agent import __version__
+from edge_agent.acquisition.link import EvidenceHour, LinkTracker
+from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
+from edge_agent.config.shipped import shipped
+from edge_agent.config.site import Site, tag_sets
+from edge_agent.contract import messages
+from edge_agent.contract.messages import Statements, Status
+from edge_agent.contract.topics import RecordClass
+from edge_agent.driver import DriverError, load_driver
+from edge_agent.indicators.calculate import Calculator
+from edge_agent.indicators.definitions import load_definitions
+from edge_agent.journal.journal import Journal
+from edge_agent.journal.lock import DataDirLock
+from edge_agent.journal.store import Record
+from edge_agent.model.batch import Batch
+from edge_agent.model.clock import CLOCK
+from edge_agent.model.equipment import Equipment
+from edge_agent.model.link import LinkLevel
+from edge_agent.model.state import MachineState, StateWithCause, UnknownCause
+from edge_agent.states.history import GATEWAY_DOWN, History
+from edge_agent.states.tracker import Interval, StateTracker
+from edge_agent.uplinks.mqtt import MqttUplink
+
+log = logging.getLogger(__name__)
+
+EVIDENCE_KEEP_MS = 31 * 86_400_000
+"""How far back evidence is looked at: the longest month."""
+HOUSEKEEPING_S = 1.0
+ALIVE_EVERY_S = 5.0
+"""How often the agent notes that it is alive; what a kill leaves open is accounted for from there."""
+CLOCK_STEP_MS = 1000
+FIRST_STATEMENTS_S = 2.0
+"""After the start, so that connections have had the time to open."""
+DRAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class EquipmentView:
+    """What the agent knows of one equipment now."""
+
+    equipment: Equipment
+    state: StateWithCause
+    since_ms: int
+    link: LinkLevel
+    age_ms: int | None
+    """Since its newest batch; None before the first."""
+
+
+class Agent:
+    """One running agent. `start`, then `stop`; `failed` ends if a part that must not end does."""
+
+    def __init__(self, site: Site) -> None:
+        """Put everything together and take the data folder. Does not connect anywhere.
+
+        Raises DataDirBusyError, JournalFormatError, DefinitionError, sqlite3.Error, OSError (a file of
+        the configuration that has gone since it was checked).
+        """
+        self.site = site
+        self._lock = DataDirLock(site.data_dir)
+        try:
+            self._history = History(site.data_dir / "history.db")
+            self.journal = Journal(
+                site.data_dir / "journal.db",
+                {u.id: frozenset(RecordClass(name) for name in u.carries) for u in site.uplinks},
+            )
+            self.calculators = self._calculators()
+            self.uplinks = [MqttUplink(u, self.journal, self._status, self._event) for u in site.uplinks]
+        except BaseException:
+            self._lock.release()
+            raise
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="history")
+        self.statements: dict[str, Statements] = {}
+        """The newest of each definition."""
+        self.readings = 0
+        """Readings taken since the start."""
+        self.tracker = StateTracker(self._state_changed)
+        self._unsaved: list[Interval] = []
+        self._said: dict[str, tuple[StateWithCause, LinkLevel]] = {}
+        self._by_connection = {c.id: [e.id for e in c.equipment] for c in site.connections}
+        enabled = [c for c in site.connections if c.enabled]
+        self._connected = [e for c in enabled for e in self._by_connection[c.id]]
+        self._start_tracking()
+        self.supervisors = [
+            ConnectionSupervisor(load_driver(c.driver)(c, tag_sets(c)), self, phase)
+            for c, phase in zip(enabled, phases(len(enabled)), strict=True)
+        ]
+        self._acquisition: list[asyncio.Task[None]] = []
+        self._services: list[asyncio.Task[None]] = []
+
+    def _calculators(self) -> list[Calculator]:
+        known = load_definitions([shipped() / "definitions"])
+        wanted = self.site.indicators.definitions
+        return [
+            Calculator(definition, self.site.gateway.enterprise, self.site.register)
+            for name, definition in known.items()
+            if wanted is None or name in wanted
+        ]
+
+    def _start_tracking(self) -> None:
+        now = CLOCK.now_ms()
+        since = self._history.resume(now)
+        self.resumed_after_ms = max(0, now - since)
+        """Time for which nobody can say what the machines did, because the agent was not running."""
+        stale_ms: dict[str, int] = {}
+        for connection in self.site.connections:
+            for equipment in connection.equipment:
+                periods = [tag.period or connection.period for tag in equipment.tags]
+                slowest = max(periods, default=connection.period)
+                stale = self.site.states.stale_after * slowest + connection.timeout
+                stale_ms[equipment.id] = round(stale * 1000)
+                self.tracker.add(equipment.id, equipment.states, stale_ms[equipment.id], GATEWAY_DOWN, since)
+        for item in self.site.register.equipment:
+            if item.id not in stale_ms:
+                self.tracker.add(item.id, (), 0, GATEWAY_DOWN, since)
+        self._links = LinkTracker(
+            stale_ms,
+            [EvidenceHour(*row) for row in self._history.evidence(now - EVIDENCE_KEEP_MS)],
+            EVIDENCE_KEEP_MS,
+        )
+        self._unsaved += self.tracker.open_intervals()
+        configured = {name for names in self._by_connection.values() for name in names}
+        registered = [e.id for e in self.site.register.equipment]
+        disabled = configured.difference(self._connected)
+        self.tracker.lost(self._connected, UnknownCause.NO_DATA, now)
+        self.tracker.lost(disabled, UnknownCause.DISABLED, now)
+        self.tracker.lost([e for e in registered if e not in configured], UnknownCause.NOT_CONNECTED, now)
+
+    async def start(self) -> None:
+        """Start acquisition, uplinks and housekeeping; returns at once."""
+        self.journal.start()
+        now = CLOCK.now_ms()
+        self._event(
+            "agent_started",
+            f"version {__version__}",
+            configuration=self.site.digest,
+            down_ms=self.resumed_after_ms,
+        )
+        self._append(RecordClass.REGISTER, "", messages.register(self.site.register, now))
+        for equipment in self.site.register.equipment:
+            self._announce(equipment.id, now)
+        self._services = [
+            *(_named(f"uplink {u.id}", u.run()) for u in self.uplinks),
+            _named("housekeeping", self._keep_house()),
+            _named("indicators", self._indicate()),
+        ]
+        self._acquisition = [_named(f"connection {s.id}", s.run()) for s in self.supervisors]
+
+    async def failed(self) -> None:
+        """Wait until a part ends that must not; raises what ended it."""
+        tasks = [*self._services, *self._acquisition]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def stop(self, drain_s: float = DRAIN_S) -> None:
+        """Stop acquisition, give uplinks up to `drain_s` to deliver, and close everything."""
+        await _end(self._acquisition)
+        self._event("agent_stopped", f"version {__version__}")
+        await self.journal.flush()
+        await self._drain(drain_s)
+        await _end(self._services)
+        await self.journal.close()
+        await self._save_history()
+        self._disk.shutdown()
+        self._history.close()
+        self._lock.release()
+
+    async def _drain(self, limit_s: float) -> None:
+        try:
+            async with asyncio.timeout(limit_s):
+                await self.journal.delivered()
+        except TimeoutError:
+            left = {u.id: self.journal.depth(u.id) for u in self.uplinks}
+            log.info("left in the journal for the next start: %s", left)
+
+    def view(self) -> list[EquipmentView]:
+        """Every registered equipment as it is now, in the register's order."""
+        now = CLOCK.now_ms()
+        views = []
+        for equipment in self.site.register.equipment:
+            current = self.tracker.current(equipment.id)
+            views.append(
+                EquipmentView(
+                    equipment=equipment,
+                    state=current.state,
+                    since_ms=current.since_ms,
+                    link=self._links.level(equipment.id, now),
+                    age_ms=None if current.heard_ms is None else now - current.heard_ms,
+                )
+            )
+        return views
+
+    # What connections report (acquisition.supervisor.Sink).
+
+    def batch(self, batch: Batch) -> None:
+        self._links.batch(batch)
+        self.tracker.batch(batch)
+        if batch.tags:
+            self.readings += len(batch.tags)
+            body = messages.encode(messages.telemetry(batch))
+            self.journal.append(Record(RecordClass.READINGS, batch.equipment, body, len(batch.tags)))
+        self._announce(batch.equipment, batch.received_ms)
+
+    def opened(self, connection: str) -> None:
+        self._links.opened(self._by_connection[connection])
+        self._event("connection_open", "the endpoint accepts the connection", connection)
+        self._announce_all(connection)
+
+    def lost(self, connection: str, error: DriverError) -> None:
+        equipment = self._by_connection[connection]
+        self._links.lost(equipment)
+        self.tracker.lost(equipment, error.cause, CLOCK.now_ms())
+        self._event("connection_lost", str(error), connection, cause=error.cause.value)
+        self._announce_all(connection)
+
+    def equipment_failed(self, connection: str, equipment: str, error: DriverError) -> None:
+        self._links.failed(equipment)
+        self.tracker.lost([equipment], error.cause, CLOCK.now_ms())
+        self._event("equipment_lost", str(error), equipment, cause=error.cause.value, connection=connection)
+        self._announce(equipment, CLOCK.now_ms())
+
+    # What becomes of it.
+
+    def _state_changed(self, ended: Interval, begun: Interval) -> None:
+        self._unsaved += (ended, begun)
+        before, now = ended.state.state, begun.state.state
+        if now is MachineState.ALARM:
+            self._event("alarm_begun", begun.state.cause, begun.equipment)
+        elif before is MachineState.ALARM:
+            self._event("alarm_ended", ended.state.cause, begun.equipment)
+
+    def _announce_all(self, connection: str) -> None:
+        now = CLOCK.now_ms()
+        for equipment in self._by_connection[connection]:
+            self._announce(equipment, now)
+
+    def _announce(self, equipment: str, now_ms: int) -> None:
+        """Send state and link level of an equipment if one of them changed."""
+        current = self.tracker.current(equipment)
+        level = self._links.level(equipment, now_ms)
+        if self._said.get(equipment) != (current.state, level):
+            self._said[equipment] = (current.state, level)
+            message = messages.state(equipment, current.state, current.since_ms, level, now_ms)
+            self._append(RecordClass.STATES, equipment, message)
+
+    def _event(self, kind: str, message: str, subject: str = "", **detail: str | int) -> None:
+        event = messages.Event(
+            time=CLOCK.now_ms(), kind=kind, subject=subject, message=message, detail=detail
+        )
+        self._append(RecordClass.EVENTS, "", event)
+
+    def _append(self, record_class: RecordClass, subject: str, message: messages.Numbered) -> None:
+        self.journal.append(Record(record_class, subject, messages.encode(message)))
+
+    def _status(self) -> Status:
+        now = CLOCK.now_ms()
+        return Status(
+            online=True,
+            time=now,
+            since=now,
+            version=__version__,
+            configuration=self.site.digest,
+            clock_offset_ms=CLOCK.offset_ms(),
+        )
+
+    # What has to be done now and then.
+
+    async def _keep_house(self) -> None:
+        saved_at = 0.0
+        journal_failure: str | None = None
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            self._follow_clock()
+            now = CLOCK.now_ms()
+            self.tracker.check_stale(now)
+            for equipment in self._connected:
+                self._announce(equipment, now)
+            if self.journal.failure and not journal_failure:
+                self._event("journal_failed", self.journal.failure)
+            journal_failure = self.journal.failure
+            if self._unsaved or loop.time() - saved_at > ALIVE_EVERY_S:
+                await self._save_history()
+                saved_at = loop.time()
+
+    def _follow_clock(self) -> None:
+        if abs(CLOCK.offset_ms()) < CLOCK_STEP_MS:
+            return
+        before = CLOCK.now_ms()
+        step = CLOCK.follow_forward()
+        if step:
+            log.warning("the system clock was set forward by %.1f s", step / 1000)
+            self.tracker.clock_stepped(before, CLOCK.now_ms())
+            self._event("clock_step", "the system clock was set forward", step_ms=step)
+
+    async def _save_history(self) -> None:
+        intervals, self._unsaved = self._unsaved, []
+        evidence = [astuple(hour) for hour in self._links.take_changed()]
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._disk, self._history.save, intervals, evidence, CLOCK.now_ms())
+        except sqlite3.Error as error:
+            log.error("history: cannot write (%s); kept in memory meanwhile", error)
+            self._unsaved = intervals + self._unsaved
+
+    async def _indicate(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + FIRST_STATEMENTS_S
+        while True:
+            await asyncio.sleep(due - loop.time())
+            self.state_figures()
+            due = max(due + self.site.indicators.every, loop.time())
+
+    def state_figures(self) -> None:
+        """Work out all figures now, and send them."""
+        now = CLOCK.now_ms()
+        unknown_now = frozenset(
+            e.id
+            for e in self.site.register.equipment
+            if self.tracker.current(e.id).state.state is MachineState.UNKNOWN
+        )
+        for calculator in self.calculators:
+            statements = calculator.statements(self._links, unknown_now, now)
+            self.statements[calculator.definition.id] = statements
+            self._append(RecordClass.STATEMENTS, calculator.definition.id, statements)
+
+
+def _named(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.create_task(work, name=name)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

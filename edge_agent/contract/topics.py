@@ -1,0 +1,41 @@
+"""Where each kind of message goes, below one root per gateway."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RecordClass(StrEnum):
+    """The classes of data that an uplink may carry; each is one kind of numbered message."""
+
+    READINGS = "readings"
+    STATES = "states"
+    STATEMENTS = "statements"
+    EVENTS = "events"
+    REGISTER = "register"
+
+
+_SUFFIX = {
+    RecordClass.READINGS: "telemetry/{}",
+    RecordClass.STATES: "state/{}",
+    RecordClass.STATEMENTS: "indicator/{}",
+    RecordClass.EVENTS: "event",
+    RecordClass.REGISTER: "register",
+}
+RETAINED = frozenset({RecordClass.STATES, RecordClass.STATEMENTS, RecordClass.REGISTER})
+"""Classes whose newest message a subscriber gets at once, because each replaces the one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """`root` has no slash at its end: `fta/v1/330300/91330300MA…/gw-01`."""
+
+    root: str
+
+    @property
+    def status(self) -> str:
+        """Retained, and the Will's topic."""
+        return f"{self.root}/status"
+
+    def of(self, record_class: RecordClass, subject: str) -> str:
+        """Topic of a record; `subject` is the equipment or definition it is about, "" where there is none."""
+        return f"{self.root}/{_SUFFIX[record_class].format(subject)}"

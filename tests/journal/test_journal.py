@@ -1,0 +1,137 @@
+"""The journal from the event loop: groups, waiting readers, failing disks."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.contract.topics import RecordClass
+from edge_agent.journal import journal as module
+from edge_agent.journal.journal import Journal
+from edge_agent.journal.store import Record
+
+ALL = frozenset(RecordClass)
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(work, 10))
+
+
+def reading(text: str) -> Record:
+    return Record(RecordClass.READINGS, "M1", text.encode())
+
+
+def test_a_waiting_reader_gets_what_is_appended_and_the_next_run_the_rest(tmp_path: Path) -> None:
+    async def work() -> None:
+        journal = Journal(tmp_path / "j.db", {"a": ALL})
+        journal.start()
+        waiting = asyncio.create_task(journal.read("a", 0, 10))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        journal.append(reading("1"))
+        journal.append(reading("2"))
+        first = await waiting
+        assert [e.record.body for e in first] == [b"1", b"2"]
+        journal.acknowledge("a", 1)
+        assert journal.depth("a") == 1
+        await journal.close()
+
+        journal = Journal(tmp_path / "j.db", {"a": ALL})
+        journal.start()
+        assert journal.acknowledged("a") == 1
+        assert [e.seq for e in await journal.read("a", 1, 10)] == [2]
+        await journal.close()
+
+    run(work())
+
+
+def test_flush_means_on_disk(tmp_path: Path) -> None:
+    async def work() -> None:
+        journal = Journal(tmp_path / "j.db", {"a": ALL})
+        journal.start()
+        for i in range(500):
+            journal.append(reading(str(i)))
+        await journal.flush()
+        other = Journal(tmp_path / "j.db", {"a": ALL})  # as after a kill: nothing was closed
+        assert other.last("a") == 500
+        await other.close()
+        await journal.close()
+
+    run(work())
+
+
+def test_cursor_moves_reach_the_disk_without_new_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SYNC_S", 0.05)
+
+    async def work() -> None:
+        journal = Journal(tmp_path / "j.db", {"a": ALL})
+        journal.start()
+        journal.append(reading("1"))
+        await journal.flush()
+        journal.acknowledge("a", 1)
+        while journal._saved["a"] < 1:
+            await asyncio.sleep(0.01)
+        await journal.close()
+
+    run(work())
+
+
+def test_a_refusing_disk_loses_nothing_and_recovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+
+    async def work() -> None:
+        journal = Journal(tmp_path / "j.db", {"a": ALL})
+        journal.start()
+        journal.append(reading("1"))
+        await journal.flush()
+        journal._store._db.execute("PRAGMA max_page_count = 1")  # stands in for a full disk
+        big = reading("x" * 100_000)
+        journal.append(big)
+        while journal.failure is None:
+            await asyncio.sleep(0.01)
+        journal.append(reading("2"))
+        journal._store._db.execute("PRAGMA max_page_count = 1000000")
+        await journal.flush()
+        assert journal.failure is None
+        assert [e.record.body for e in await journal.read("a", 0, 10)] == [b"1", big.body, b"2"]
+        await journal.close()
+
+    run(work())
+
+
+def test_memory_stays_bounded_and_only_readings_are_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PENDING_LIMIT", 10)
+
+    async def work() -> None:
+        journal = Journal(tmp_path / "j.db", {"a": ALL})
+        event = Record(RecordClass.EVENTS, "", b"event")
+        journal.append(event)
+        for i in range(30):
+            journal.append(reading(str(i)))
+        assert journal.dropped == 21
+        journal.start()
+        await journal.flush()
+        bodies = [e.record.body for e in await journal.read("a", 0, 100)]
+        assert bodies == [b"event"] + [str(i).encode() for i in range(21, 30)]
+        await journal.close()
+
+    run(work())
+
+
+def test_what_no_uplink_carries_is_not_kept(tmp_path: Path) -> None:
+    async def work() -> None:
+        journal = Journal(tmp_path / "j.db", {"a": frozenset({RecordClass.EVENTS})})
+        journal.start()
+        journal.append(reading("1"))
+        journal.append(Record(RecordClass.EVENTS, "", b"event"))
+        await journal.flush()
+        assert [e.record.body for e in await journal.read("a", 0, 10)] == [b"event"]
+        await journal.close()
+
+    run(work())
