@@ -7,7 +7,7 @@ group "edge_agent.drivers" under the name that users write as `driver:`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -131,7 +131,7 @@ class StreamingDriver(Driver[C, E, T]):
     """A protocol in which the controller tells."""
 
     @abstractmethod
-    def stream(self) -> AsyncIterator[Batch]:
+    def stream(self) -> AsyncGenerator[Batch, None]:
         """Batches as they come, of any of `tag_sets`, each with the tags that changed.
 
         The first batch of each tag set has all of its tags. While nothing changes, a batch without

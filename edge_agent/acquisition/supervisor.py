@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -139,8 +139,8 @@ class ConnectionSupervisor:
         else:
             await self._follow(cast(AnyStreaming, self.driver).stream())
 
-    async def _follow(self, stream: AsyncIterator[Batch]) -> None:
-        async with aclosing(cast("_Closable", stream)) as batches:
+    async def _follow(self, stream: AsyncGenerator[Batch, None]) -> None:
+        async with aclosing(stream) as batches:
             async for batch in batches:
                 self._take(batch)
         raise ConnectionFailed(UnknownCause.PROTOCOL_ERROR, "the stream ended")
@@ -213,10 +213,6 @@ class ConnectionSupervisor:
             return False
         self._told[subject] = said
         return True
-
-
-class _Closable(AsyncIterator[Batch], Protocol):
-    async def aclose(self) -> None: ...
 
 
 def _text(error: DriverError) -> str:

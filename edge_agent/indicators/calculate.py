@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Protocol
 
@@ -16,7 +15,7 @@ from edge_agent.contract.messages import (
     Statements,
     encode,
 )
-from edge_agent.indicators.definitions import ConnectedRule, Definition
+from edge_agent.indicators.definitions import FILTER_COLUMNS, ConnectedRule, Definition
 from edge_agent.model.equipment import Equipment, Register
 from edge_agent.model.link import LinkLevel
 
@@ -77,7 +76,7 @@ class Calculator:
         window_ms = round(rule.window * 1000) if rule is not None and rule.window is not None else 0
         good = evidence.good_readings(equipment.id, now_ms - window_ms) if window_ms else 0
         level = evidence.level(equipment.id, now_ms)
-        columns = asdict(equipment)
+        columns = {name: getattr(equipment, name) for name in FILTER_COLUMNS}
         in_denominator = in_numerator = False
         # Dates in the register are those of the plant's calendar: the gateway's local time.
         if not equipment.in_service(datetime.fromtimestamp(now_ms / 1000).date()):

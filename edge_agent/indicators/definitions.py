@@ -15,7 +15,8 @@ from edge_agent.model.equipment import Equipment
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.options import Duration, Options
 
-_COLUMNS = frozenset(f.name for f in fields(Equipment))
+FILTER_COLUMNS = tuple(f.name for f in fields(Equipment) if f.name not in ("commissioned", "retired"))
+"""Columns of the register that filters may use; the dates decide by themselves whether a line counts."""
 
 
 class DefinitionError(Exception):
@@ -24,9 +25,9 @@ class DefinitionError(Exception):
 
 def _filter(expression: str) -> str:
     """A CEL expression over the register's columns."""
-    unknown = set(cel.compile(expression).variables()) - _COLUMNS
+    unknown = set(cel.compile(expression).variables()) - set(FILTER_COLUMNS)
     if unknown:
-        raise ValueError(f"no column of the register: {', '.join(sorted(unknown))}")
+        raise ValueError(f"no column of the register to filter by: {', '.join(sorted(unknown))}")
     return expression
 
 

@@ -92,7 +92,8 @@ class MqttUplink:
         self._since_ms = CLOCK.now_ms()
         self._by_mid: dict[int, Entry] = {}
         self._window = Window(journal.acknowledged(self.id))
-        self._refusal: _Refused | None = None
+        self._refusal: asyncio.Future[None] | None = None
+        self._told_refusal = ""
         self._limit = IN_FLIGHT
         self._client = self._make_client()
 
@@ -130,6 +131,7 @@ class MqttUplink:
             await self._goodbye()
 
     async def _goodbye(self) -> None:
+        self._client.on_disconnect = None  # from here on it is meant
         if self._client.is_connected():
             info = self._client.publish(
                 self._topics.status, encode(self._offline(CLOCK.now_ms())), qos=1, retain=True
@@ -162,34 +164,40 @@ class MqttUplink:
     async def _deliver(self) -> None:
         while True:
             try:
-                await self._send_from_cursor()
-            except _Refused as refusal:
-                self.state = UplinkState.REFUSED
-                self.last_error = str(refusal)
-                log.error("uplink %s: %s; kept, and tried again later", self.id, refusal)
-                self._told("uplink_refused", str(refusal))
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._send_from_cursor())
+                    tasks.create_task(self._until_refused())
+            except* _Refused as refusals:
+                self._tell_refused(str(refusals.exceptions[0]))
             await asyncio.sleep(REFUSED_PAUSE_S)
+            self.last_error = ""
             self.state = UplinkState.CONNECTED if self._connected.is_set() else UplinkState.CONNECTING
+
+    def _tell_refused(self, message: str) -> None:
+        self.state = UplinkState.REFUSED
+        self.last_error = message
+        if message != self._told_refusal:
+            log.error("uplink %s: %s; kept, and tried again every %g s", self.id, message, REFUSED_PAUSE_S)
+            self._told("uplink_refused", message)
+        self._told_refusal = message
 
     async def _send_from_cursor(self) -> None:
         """Send everything after the cursor, for ever. Raises _Refused."""
         self._by_mid.clear()
-        self._refusal = None
         self._window = Window(self._journal.acknowledged(self.id))
         while True:
             await self._connected.wait()
-            entries = await self._journal.read(
-                self.id, self._window.sent, max(1, self._limit - len(self._window))
-            )
-            if self._refusal:
-                raise self._refusal
-            for entry in entries:
-                self._publish(entry)
-            while len(self._window) >= self._limit:
+            room = self._limit - len(self._window)
+            if room <= 0:
                 self._news.clear()
                 await self._news.wait()
-                if self._refusal:
-                    raise self._refusal
+                continue
+            for entry in await self._journal.read(self.id, self._window.sent, room):
+                self._publish(entry)
+
+    async def _until_refused(self) -> None:
+        self._refusal = asyncio.get_running_loop().create_future()
+        await self._refusal
 
     def _publish(self, entry: Entry) -> None:
         record = entry.record
@@ -244,7 +252,7 @@ class MqttUplink:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        self._pass_on(self._down, f"connection lost: {reason}")
+        self._pass_on(self._lost, f"connection lost: {reason}")
 
     def _on_publish(
         self,
@@ -271,10 +279,15 @@ class MqttUplink:
         self._publish_status()
         self._connected.set()
 
+    def _lost(self, message: str) -> None:
+        # paho also calls a connection lost that was refused; that has been told with its reason.
+        if self._connected.is_set():
+            self._down(message)
+
     def _down(self, message: str) -> None:
         self._connected.clear()
         self.state = UplinkState.CONNECTING
-        if not self.last_error:
+        if message != self.last_error:
             log.warning("uplink %s: %s; the journal keeps what is to be sent", self.id, message)
             self._told("uplink_down", message)
         self.last_error = message
@@ -285,7 +298,9 @@ class MqttUplink:
             return  # a status message, or one of a window that was given up
         if reason.is_failure:
             topic = self._topics.of(entry.record.record_class, entry.record.subject)
-            self._refusal = _Refused(f"the broker refuses message {entry.seq} to {topic}: {reason}")
+            refusal = _Refused(f"the broker refuses message {entry.seq} to {topic}: {reason}")
+            if self._refusal is not None and not self._refusal.done():
+                self._refusal.set_exception(refusal)
         else:
             self._window.confirm(entry.seq)
             self._journal.acknowledge(self.id, self._window.acknowledged)

@@ -1,0 +1,218 @@
+"""The Modbus driver: reads tag sets over one line, and tells what of it cannot be read."""
+
+import ssl
+from collections.abc import Sequence
+
+from drivers.modbus.endpoint import connect, quiet_time
+from drivers.modbus.frames import Request, identify_request
+from drivers.modbus.identification import identity_of
+from drivers.modbus.line import Line, LineGarbled, LineLost, NoAnswer, Refused, WrongAnswer
+from drivers.modbus.options import ModbusConnection, ModbusEquipment, ModbusTag
+from drivers.modbus.reading import Block, ModbusTagSet, Reading
+from drivers.modbus.statistics import ConnectionStatistics
+from edge_agent.driver import ConnectionFailed, EquipmentFailed, PlannedRequest, PolledDriver, ProbeResult
+from edge_agent.model.batch import Batch
+from edge_agent.model.clock import CLOCK
+from edge_agent.model.quality import Quality, bad
+from edge_agent.model.state import UnknownCause
+
+NOT_THERE = (2, 3)
+"""Illegal data address, and illegal data value, which in a request that reads can only be the count."""
+GATEWAY_PATH_UNAVAILABLE = 10
+GATEWAY_TARGET_FAILED = 11
+
+SILENT_AFTER = 3
+"""So many time-outs in a row, from all units, and the connection itself is taken to be dead."""
+
+
+class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
+    """One Modbus TCP connection or serial line. Reads only: functions 1 to 4, and 43 to identify."""
+
+    Connection = ModbusConnection
+    Tag = ModbusTag
+
+    def __init__(self, options: ModbusConnection, tag_sets: Sequence[ModbusTagSet]) -> None:
+        super().__init__(options, tag_sets)
+        self.statistics = ConnectionStatistics()
+        self._readings = {tag_set: Reading(tag_set) for tag_set in tag_sets}
+        self._quiet = quiet_time(options)
+        self._line: Line | None = None
+        self._units = {tag_set.equipment.unit for tag_set in tag_sets}
+        self._answered_ms = CLOCK.now_ms()
+        self._silent: list[int] = []
+        """The units that timed out since any unit last answered."""
+
+    async def open(self) -> None:
+        await self.close()
+        endpoint = self.options.endpoint
+        try:
+            self._line = await connect(self.options, self.statistics)
+        except TimeoutError as error:
+            raise ConnectionFailed(
+                UnknownCause.UNREACHABLE,
+                f"{endpoint} did not accept a connection within {self.options.timeout:g} s",
+                "Is the device on, and are address and network right?",
+            ) from error
+        except ssl.SSLError as error:
+            raise ConnectionFailed(
+                UnknownCause.REFUSED,
+                f"{endpoint}: no trusted TLS connection: {error}",
+                "Check ca, certificate, key and server_name under tls.",
+            ) from error
+        except OSError as error:
+            raise ConnectionFailed(
+                UnknownCause.UNREACHABLE,
+                f"{endpoint}: {error.strerror or error}",
+                "Is the device on, and are address and port right?",
+            ) from error
+        self._silent.clear()
+
+    async def close(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            await line.close()
+
+    def plan(self) -> Sequence[PlannedRequest]:
+        return [
+            PlannedRequest(
+                tag_set.equipment.id,
+                tag_set.period,
+                block.what,
+                [tag_set.names[member] for member in block.run.members],
+            )
+            for tag_set in self.tag_sets
+            for block in Reading(tag_set).blocks
+        ]
+
+    async def probe(self) -> ProbeResult:
+        """Ask every unit for its identification; few have one, and those that have none may stay silent."""
+        identity: dict[str, str] = {}
+        for unit in sorted(self._units):
+            request = identify_request(unit)
+            try:
+                pdu = await self._ask(request, self._quiet)
+            except (Refused, EquipmentFailed):
+                continue
+            identity.update({f"unit {unit} {name}": text for name, text in identity_of(pdu).items()})
+        return ProbeResult(identity)
+
+    async def read(self, tag_set: ModbusTagSet) -> Batch:
+        reading = self._readings[tag_set]
+        if not reading.blocks:
+            await self._ask_again(reading)
+        while True:
+            data: list[bytes] = []
+            flaws: dict[int, Quality] = {}
+            for block in reading.blocks:
+                try:
+                    pdu = await self._ask(block.request, reading.pause)
+                except Refused as refused:
+                    if refused.code in NOT_THERE:
+                        await self._isolate(reading, block, refused)
+                        break
+                    flaws.update(dict.fromkeys(block.run.members, bad(str(refused))))
+                    data.append(bytes(block.data_size))
+                else:
+                    data.append(pdu[2:])
+            else:
+                return self._batch(reading, b"".join(data), flaws)
+
+    def _batch(self, reading: Reading, data: bytes, flaws: dict[int, Quality]) -> Batch:
+        values, decoding_flaws = reading.codec.decode(data)
+        for index in flaws:
+            values[index] = None
+        tag_set = reading.tag_set
+        return Batch(
+            tag_set.equipment.id, self._answered_ms, tag_set.names, values, {**decoding_flaws, **flaws}
+        )
+
+    async def _isolate(self, reading: Reading, block: Block, refused: Refused) -> None:
+        """Find what it is in `block` that the unit does not have, and plan without it from now on.
+
+        Either some of the tags alone are refused, or each half is read and only what lies between them
+        is not: then they are no longer read together.
+        """
+        if len(block.run.members) == 1:
+            reading.refuse(block, bad(str(refused)))
+            return
+        lower, upper = reading.halves_of(block)
+        all_answered = True
+        for part in (*lower, *upper):
+            try:
+                await self._ask(part.request, reading.pause)
+            except Refused as refused_part:
+                all_answered = False
+                if refused_part.code in NOT_THERE:
+                    await self._isolate(reading, part, refused_part)
+        if all_answered and not reading.cut(block.table, upper[0].run.start):
+            reading.refuse(block, bad(str(refused)))
+
+    async def _ask_again(self, reading: Reading) -> None:
+        """The unit refuses every tag: see that it is alive, and whether it still refuses."""
+        if not reading.refused:
+            return
+        try:
+            await self._ask(reading.block_of(0).request, reading.pause)
+        except Refused:
+            return
+        reading.forget_refusals()
+
+    async def _ask(self, request: Request, pause: float) -> bytes:
+        """One exchange, its failures put into the words of the contract. Refusals go on as they are."""
+        if self._line is None:
+            raise ConnectionFailed(UnknownCause.UNREACHABLE, "the connection is not open")
+        unit = request.unit
+        try:
+            pdu = await self._line.exchange(request, max(self._quiet, pause))
+        except Refused as refused:
+            self._answered(self._line)
+            if refused.code == GATEWAY_PATH_UNAVAILABLE:
+                raise EquipmentFailed(
+                    UnknownCause.UNREACHABLE,
+                    f"the gateway {self.options.endpoint} has no path to unit {unit}",
+                    "Is the unit id set up in the gateway?",
+                ) from refused
+            if refused.code == GATEWAY_TARGET_FAILED:
+                raise EquipmentFailed(
+                    UnknownCause.TIMEOUT,
+                    f"unit {unit} does not answer the gateway {self.options.endpoint}",
+                    "Is the machine on, and its serial line connected?",
+                ) from refused
+            raise
+        except NoAnswer as error:
+            self._silent.append(unit)
+            if self._nobody_answers():
+                raise ConnectionFailed(
+                    UnknownCause.TIMEOUT,
+                    f"{self.options.endpoint} accepts the connection, but answers nothing: {error}",
+                    "Is the unit id right? Some devices accept a single connection only.",
+                ) from error
+            raise EquipmentFailed(
+                UnknownCause.TIMEOUT, str(error), "Is the machine on, and the unit id right?"
+            ) from error
+        except WrongAnswer as error:
+            raise EquipmentFailed(
+                UnknownCause.PROTOCOL_ERROR,
+                f"unit {unit} at {self.options.endpoint}: {error}",
+                "Do two devices have the same unit id, or does another master use the line?",
+            ) from error
+        except LineGarbled as error:
+            raise ConnectionFailed(
+                UnknownCause.PROTOCOL_ERROR, f"{self.options.endpoint}: {error}"
+            ) from error
+        except LineLost as error:
+            raise ConnectionFailed(UnknownCause.UNREACHABLE, f"{self.options.endpoint}: {error}") from error
+        self._answered(self._line)
+        return pdu
+
+    def _answered(self, line: Line) -> None:
+        self._silent.clear()
+        self._answered_ms = line.answered_ms
+
+    def _nobody_answers(self) -> bool:
+        """Whether a TCP connection looks dead: a serial port cannot be told from one with no unit on."""
+        return (
+            self.options.serial is None
+            and len(self._silent) >= SILENT_AFTER
+            and self._units <= set(self._silent)
+        )

@@ -1,0 +1,200 @@
+"""`edge-agent check`: is the configuration right, what would be read, and does everything answer?"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from edge_agent.cli.trial import Answer, Trial, try_connections
+from edge_agent.config.errors import ConfigError
+from edge_agent.config.site import Site, load_site, tag_sets
+from edge_agent.driver import DriverError, load_driver
+from edge_agent.model.options import ConnectionOptions, Options
+
+EXIT_NO_ANSWER = 1
+EXIT_CONFIG = 2
+_PLAIN_WIDTH = 200
+"""Columns of a table that no terminal shows: a file, a pipe."""
+_LONGEST_VALUE = 48
+
+
+@click.command()
+@click.argument("config", type=click.Path(exists=True, path_type=Path))
+@click.option("--connect", is_flag=True, help="Also try every connection, and read every tag once.")
+def check(config: Path, connect: bool) -> None:
+    """Check CONFIG, a YAML file or a folder of them, and show what would be read.
+
+    Every mistake is shown at once, with file, line and what was expected. Machines are never written to.
+
+    Exit status: 0 all well, 1 something did not answer (--connect), 2 wrong configuration.
+    """
+    try:
+        site = load_site(config)
+    except ConfigError as error:
+        _show_problems(error)
+        sys.exit(EXIT_CONFIG)
+    report = _Report(site)
+    report.summary()
+    report.plan()
+    report.warnings()
+    if connect:
+        logging.getLogger("asyncua").setLevel(logging.CRITICAL)
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        trials = asyncio.run(try_connections([one for one in site.connections if one.enabled]))
+        report.trials(trials)
+        if not all(trial.everything_answered for trial in trials):
+            sys.exit(EXIT_NO_ANSWER)
+
+
+def _console(stderr: bool = False) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    return console
+
+
+def _show_problems(error: ConfigError) -> None:
+    console = _console(stderr=True)
+    for problem in error.problems:
+        console.print(Text(str(problem)), soft_wrap=True)
+    count = len(error.problems)
+    console.print(Text(f"{count} {'mistake' if count == 1 else 'mistakes'}", style="bold red"))
+
+
+class _Report:
+    """Prints what is known of a site; hidden values never get out of it."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._console = _console()
+
+    def summary(self) -> None:
+        """Gateway, register, connections and uplinks."""
+        site = self._site
+        gateway, register = site.gateway, site.register.equipment
+        production = sum(one.production for one in register)
+        self._line(f"gateway {gateway.id} {gateway.name}".rstrip(), "bold")
+        self._line(f"  region {gateway.region}, enterprise {gateway.enterprise}")
+        self._line(f"  data in {site.data_dir}")
+        self._line(f"register: {len(register)} equipment in {len(site.register.workshops)} workshops")
+        numerical, expected = sum(one.nc for one in register), sum(one.should_connect for one in register)
+        self._line(f"  {production} production, {numerical} NC, {expected} that should be connected")
+        connected = sum(len(one.equipment) for one in site.connections)
+        self._line(f"connections: {len(site.connections)}, with {connected} equipment")
+        for uplink in site.uplinks:
+            self._line(f"uplink {uplink.id}: {_given(uplink, {'id'})}")
+        self._line(f"configuration {site.digest[:12]}, register {site.register.digest[:12]}")
+
+    def plan(self) -> None:
+        """The requests that would be made, connection by connection."""
+        for connection in self._site.connections:
+            base = set(ConnectionOptions.model_fields)
+            self._line("")
+            self._line(
+                f"connection {connection.id}: {connection.driver}, {_given(connection, base)}"
+                f"{'' if connection.enabled else ' (disabled)'}",
+                "bold",
+            )
+            driver = load_driver(connection.driver)(connection, tag_sets(connection))
+            table = self._table("equipment", "every", "request", "tags")
+            for request in driver.plan():
+                self._row(
+                    table, request.equipment, f"{request.period:g} s", request.what, ", ".join(request.tags)
+                )
+            self._console.print(table)
+
+    def warnings(self) -> None:
+        """What is allowed, and perhaps not meant."""
+        warnings = list(_warnings(self._site))
+        if warnings:
+            self._line("")
+        for warning in warnings:
+            self._line(f"warning: {warning}", "yellow")
+
+    def trials(self, trials: Sequence[Trial]) -> None:
+        """What answered, tag by tag."""
+        for trial in trials:
+            self._line("")
+            answered = "everything answered" if trial.everything_answered else "NOT everything answered"
+            style = "bold green" if trial.everything_answered else "bold red"
+            self._line(f"connection {trial.connection.id}: {answered}", style)
+            if trial.probe is not None:
+                for name, text in (*trial.probe.identity.items(), *trial.probe.limits.items()):
+                    self._line(f"  {name}: {text}")
+            for subject, error in trial.failures:
+                self._line(f"  {subject}: {error.cause}: {_sentence(error)}", "red")
+            if trial.opened:
+                self._console.print(self._answers(trial))
+        failed = [trial.connection.id for trial in trials if not trial.everything_answered]
+        self._line("")
+        self._line(f"{len(trials) - len(failed)} of {len(trials)} connections answered in full", "bold")
+
+    def _answers(self, trial: Trial) -> Table:
+        table = self._table("equipment", "tag", "value", "unit", "quality", "source time (UTC)", "age")
+        for equipment in trial.connection.equipment:
+            for tag in equipment.tags:
+                answer = trial.answers.get((equipment.id, tag.id))
+                if answer is None:
+                    self._row(table, equipment.id, tag.id, "", tag.unit, "no answer", "", "")
+                else:
+                    self._row(table, equipment.id, tag.id, *_cells(answer, tag.unit))
+        return table
+
+    def _table(self, *headings: str) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, 2))
+        for heading in headings:
+            table.add_column(heading, overflow="fold")
+        return table
+
+    def _row(self, table: Table, *cells: str) -> None:
+        table.add_row(*(Text(self._site.hidden.clean(cell)) for cell in cells))
+
+    def _line(self, text: str, style: str = "") -> None:
+        self._console.print(Text(self._site.hidden.clean(text), style=style), soft_wrap=True)
+
+
+def _given(options: Options, without: set[str]) -> str:
+    """What the user wrote of some options; pydantic dumps secrets as asterisks."""
+    given = options.model_dump(mode="json", exclude_unset=True, exclude=without, fallback=str)
+    return ", ".join(f"{name} {value}" for name, value in given.items())
+
+
+def _cells(answer: Answer, unit: str) -> tuple[str, str, str, str, str]:
+    value = "" if answer.value is None else str(answer.value)
+    if len(value) > _LONGEST_VALUE:
+        value = value[: _LONGEST_VALUE - 1] + "…"
+    quality = "good" if answer.flaw is None else f"{answer.flaw.level}: {answer.flaw.reason}"
+    if answer.source_ms is None:
+        return value, unit, quality, "", ""
+    source = datetime.fromtimestamp(answer.source_ms / 1000, UTC)
+    age = (answer.received_ms - answer.source_ms) / 1000
+    return value, unit, quality, f"{source:%Y-%m-%d %H:%M:%S}.{source.microsecond // 1000:03}", f"{age:.3f} s"
+
+
+def _sentence(error: DriverError) -> str:
+    return f"{error}. {error.remedy}" if error.remedy else str(error)
+
+
+def _warnings(site: Site) -> Iterator[str]:
+    for connection in site.connections:
+        if not connection.enabled:
+            yield f"connection {connection.id} is disabled: its equipment will be unknown (disabled)"
+        for equipment in connection.equipment:
+            if not equipment.states:
+                yield f"{equipment.id} has no state rules: its state will be unknown (undecided)"
+    served = {equipment.id for connection in site.connections for equipment in connection.equipment}
+    missing = [one.id for one in site.register.equipment if one.should_connect and one.id not in served]
+    if missing:
+        yield f"should be connected, and no connection serves it: {', '.join(missing)}"
+    if not site.uplinks:
+        yield "there is no uplink: nothing will be sent"
+    for uplink in site.uplinks:
+        if uplink.password is not None and uplink.tls is None:
+            yield f"uplink {uplink.id}: without tls, the password travels in the clear"

@@ -1,0 +1,114 @@
+"""`edge-agent run`: the agent itself."""
+
+import asyncio
+import logging
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_agent.agent import DRAIN_S, Agent
+from edge_agent.config.errors import ConfigError
+from edge_agent.config.site import Site, load_site
+from edge_agent.indicators.definitions import DefinitionError
+from edge_agent.journal.lock import DataDirBusyError
+from edge_agent.journal.store import JournalFormatError
+
+log = logging.getLogger("edge_agent")
+
+EXIT_CONFIG = 2
+EXIT_FAILED = 1
+
+
+def load_or_exit(path: Path) -> Site:
+    """The site, or every mistake on standard error and exit status 2."""
+    try:
+        return load_site(path)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(EXIT_CONFIG)
+
+
+def make_or_exit(site: Site) -> Agent:
+    """The agent, or the reason why it cannot start on standard error and exit status 1."""
+    try:
+        return Agent(site)
+    except (DataDirBusyError, JournalFormatError, DefinitionError, sqlite3.Error, OSError) as error:
+        click.echo(f"edge-agent cannot start: {error}", err=True)
+        sys.exit(EXIT_FAILED)
+
+
+def run_loop(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    """Run `work` on the fastest event loop there is; its result is the exit status."""
+    if sys.platform == "win32":
+        return asyncio.run(work())
+    import uvloop
+
+    return uvloop.run(work())
+
+
+def stop_on_signal() -> asyncio.Event:
+    """An event that Ctrl-C and SIGTERM set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    return stop
+
+
+async def until_stopped(agent: Agent, stop: asyncio.Event, drain_s: float = DRAIN_S) -> int:
+    """Run the agent until `stop` is set, by a failure too; returns the exit status."""
+    await agent.start()
+    failed = asyncio.create_task(agent.failed())
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait((failed, stopped), return_when=asyncio.FIRST_COMPLETED)
+    status = 0
+    if failed.done():
+        log.critical("a part of the agent ended: stopping", exc_info=failed.exception())
+        status = EXIT_FAILED
+        stop.set()
+    for task in (failed, stopped):
+        task.cancel()
+    await asyncio.gather(failed, stopped, return_exceptions=True)
+    await agent.stop(drain_s)
+    return status
+
+
+@click.command()
+@click.argument("config", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="How much is written to standard error.",
+)
+def run(config: Path, log_level: str) -> None:
+    """Run the agent on CONFIG, a YAML file or a folder of them, until Ctrl-C or SIGTERM.
+
+    Exit status: 0 stopped, 1 cannot start or failed, 2 wrong configuration.
+    """
+    logging.basicConfig(
+        level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("asyncua").setLevel(logging.ERROR)
+    logging.getLogger("pymodbus").setLevel(logging.ERROR)
+    site = load_or_exit(config)
+
+    async def work() -> int:
+        stop = stop_on_signal()
+        agent = make_or_exit(site)
+        log.info(
+            "gateway %s: %d equipment registered, %d connections, data in %s",
+            site.gateway.id,
+            len(site.register.equipment),
+            len(site.connections),
+            site.data_dir,
+        )
+        return await until_stopped(agent, stop)
+
+    sys.exit(run_loop(work))

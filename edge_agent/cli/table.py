@@ -1,0 +1,88 @@
+"""The live table: every machine, the rates, the journal and the uplinks."""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from edge_agent.agent import Agent, EquipmentView
+from edge_agent.model.link import LinkLevel
+from edge_agent.model.state import MachineState
+
+_STATES = {
+    MachineState.RUNNING: ("● 运行 running", "green"),
+    MachineState.IDLE: ("○ 待机 idle", "yellow"),
+    MachineState.SETUP: ("◆ 调试 setup", "cyan"),
+    MachineState.ALARM: ("▲ 报警 alarm", "bold red"),
+    MachineState.OFF: ("■ 关机 off", "bright_black"),
+    MachineState.UNKNOWN: ("? 未知 unknown", "magenta"),
+}
+_LINKS = {
+    LinkLevel.REGISTERED: ("已登记 registered", "bright_black"),
+    LinkLevel.REACHABLE: ("可达 reachable", "yellow"),
+    LinkLevel.DATA_VALID: ("数据有效 data valid", "cyan"),
+    LinkLevel.LIVE: ("在线 live", "green"),
+}
+
+
+def live_table(agent: Agent) -> RenderableType:
+    """What the agent knows now, for a terminal."""
+    return Group(_machines(agent.view()), _rates(agent), _delivery(agent))
+
+
+def _machines(views: list[EquipmentView]) -> Table:
+    table = Table(title="设备 Equipment", title_justify="left", box=None, pad_edge=False)
+    for heading in ("编号 id", "名称 name", "车间 workshop", "状态 state", "原因 cause", "联网 link"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("数据龄 age", justify="right")
+    for view in views:
+        state, state_style = _STATES[view.state.state]
+        link, link_style = _LINKS[view.link]
+        table.add_row(
+            view.equipment.id,
+            view.equipment.name,
+            view.equipment.workshop,
+            Text(state, state_style),
+            view.state.cause,
+            Text(link, link_style),
+            "-" if view.age_ms is None else f"{view.age_ms / 1000:.1f} s",
+        )
+    return table
+
+
+def _rates(agent: Agent) -> Table:
+    table = Table(title="\n指标 Indicators", title_justify="left", box=None, pad_edge=False)
+    table.add_column("口径 definition", no_wrap=True)
+    table.add_column("范围 scope", no_wrap=True)
+    table.add_column("分子/分母 n/d", justify="right")
+    table.add_column("比率 rate", justify="right")
+    table.add_column("未知 unknown", justify="right")
+    for name, statements in agent.statements.items():
+        for figure in statements.figures:
+            enterprise = figure.scope.level == "enterprise"
+            rate = "-" if figure.rate is None else f"{figure.rate:.1%}"
+            table.add_row(
+                name if enterprise else "",
+                "企业 enterprise" if enterprise else figure.scope.id,
+                f"{figure.numerator}/{figure.denominator}",
+                Text(rate, "bold" if enterprise else ""),
+                str(figure.unknown),
+            )
+    return table
+
+
+def _delivery(agent: Agent) -> Table:
+    table = Table(title="\n上行 Uplinks", title_justify="left", box=None, pad_edge=False)
+    for heading in ("uplink", "状态 state"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("日志队列 journal", "已发 published", "已确认 acknowledged", "读数 readings"):
+        table.add_column(heading, justify="right")
+    for uplink in agent.uplinks:
+        table.add_row(
+            uplink.id,
+            uplink.state.value,
+            str(agent.journal.depth(uplink.id)),
+            str(uplink.statistics.published),
+            str(uplink.statistics.acknowledged),
+            f"{uplink.statistics.readings_acknowledged}/{agent.readings}",
+        )
+    return table

@@ -1,0 +1,218 @@
+"""What a user writes, section by section."""
+
+import operator
+import string
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    FilePath,
+    SecretStr,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import WithDefaultSchema
+
+from edge_agent.config.identity import credit_code, region_code
+from edge_agent.driver import AnyDriver, driver_names, load_driver
+from edge_agent.model.options import (
+    ConnectionOptions,
+    Duration,
+    EquipmentId,
+    Options,
+    StateRule,
+    TagOptions,
+)
+
+Carried = Literal["readings", "states", "statements", "events", "register"]
+"""What an uplink may carry."""
+
+ALL_CARRIED: tuple[Carried, ...] = ("readings", "states", "statements", "events", "register")
+
+ROOT_NAMES = ("region", "enterprise", "gateway")
+"""What may stand in braces in the root of the topics."""
+
+
+class GatewayOptions(Options):
+    """Who this gateway is to the region."""
+
+    id: EquipmentId
+    region: Annotated[
+        str, AfterValidator(region_code), WithJsonSchema({"type": "string", "pattern": "^[0-9]{6}$"})
+    ] = Field(description="Administrative division code, 6 digits (GB/T 2260)")
+    enterprise: Annotated[
+        str,
+        AfterValidator(credit_code),
+        WithJsonSchema({"type": "string", "pattern": "^[0-9A-HJ-NP-RTUW-Y]{18}$"}),
+    ] = Field(description="Unified social credit code, 18 characters with check digit (GB 32100-2015)")
+    name: str = Field(default="", description="Free text, for people")
+
+
+class TlsOptions(Options):
+    """Encryption with verification of the server. `tls: {}` trusts the system's authorities."""
+
+    ca: FilePath | None = Field(default=None, description="Certificates of the trusted authorities (PEM)")
+    certificate: FilePath | None = Field(default=None, description="Client certificate (PEM); needs key")
+    key: FilePath | None = Field(default=None, description="Private key of the client certificate (PEM)")
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> "TlsOptions":
+        if (self.certificate is None) != (self.key is None):
+            missing = "key" if self.key is None else "certificate"
+            raise ValueError(f"certificate and key belong together; {missing} is missing")
+        return self
+
+
+def _root(value: str) -> str:
+    try:
+        names = [name for _, name, _, _ in string.Formatter().parse(value) if name is not None]
+    except ValueError as error:
+        raise ValueError(f"expected braces in pairs: {error}") from None
+    for name in names:
+        if name not in ROOT_NAMES:
+            raise ValueError(f"expected {{region}}, {{enterprise}} or {{gateway}} in braces, not {{{name}}}")
+    if not all(level and not set(level) & set("+#\0") for level in value.split("/")):
+        raise ValueError("expected topic levels divided by single slashes, without + and #")
+    if value.startswith("$"):
+        raise ValueError("expected a topic that does not begin with $, which brokers keep for themselves")
+    return value
+
+
+def _each_once(value: tuple[Carried, ...]) -> tuple[Carried, ...]:
+    if len(set(value)) != len(value):
+        raise ValueError("expected each kind once")
+    return value
+
+
+def _default_port(fields: dict[str, Any]) -> int:
+    return 1883 if fields.get("tls") is None else 8883
+
+
+class MqttUplinkOptions(Options):
+    """A broker that gets JSON over MQTT."""
+
+    id: EquipmentId
+    type: Literal["mqtt"]
+    host: str = Field(min_length=1)
+    tls: TlsOptions | None = Field(default=None, description="Default: none, plain TCP")
+    port: int = Field(
+        default_factory=_default_port, ge=1, le=65535, description="Default: 8883 with tls, 1883 without"
+    )
+    version: Literal["5", "3.1.1"] = Field(default="5", description="MQTT version")
+    client_id: str = Field(default="", max_length=128, description="Default: the gateway's id")
+    username: str | None = None
+    password: SecretStr | None = Field(default=None, description="${ENV}, or file:PATH")
+    root: Annotated[str, AfterValidator(_root)] = Field(
+        default="fta/v1/{region}/{enterprise}/{gateway}", description="What every topic begins with"
+    )
+    carries: Annotated[tuple[Carried, ...], AfterValidator(_each_once)] = Field(
+        default=ALL_CARRIED, min_length=1, description="Default: everything"
+    )
+
+    @model_validator(mode="after")
+    def _password_with_username(self) -> "MqttUplinkOptions":
+        if self.password is not None and self.username is None:
+            raise ValueError("a password needs a username; username is missing")
+        return self
+
+
+class IndicatorOptions(Options):
+    """Which figures are worked out, and how often."""
+
+    every: Duration = Field(default=60.0, description="How often statements are made")
+    definitions: tuple[str, ...] | None = Field(
+        default=None, description="Ids of definitions; default: all shipped ones"
+    )
+
+
+class StateOptions(Options):
+    """How machine states are kept."""
+
+    stale_after: float = Field(
+        default=3.0, ge=1, description="Periods without a reading until an equipment is unknown (stale)"
+    )
+
+
+class Profile(Options):
+    """A reusable tag list and state rule for one controller model."""
+
+    driver: str
+    description: str = ""
+    tags: tuple[TagOptions, ...] = Field(min_length=1)
+    states: tuple[StateRule, ...] = ()
+
+
+ProfileName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,63})?$")
+]
+"""Shipped profiles have the driver's name and a slash before theirs."""
+
+
+class Configuration(Options):
+    """The whole configuration, before registers and profiles are looked up."""
+
+    gateway: GatewayOptions
+    data_dir: Path = Field(
+        default=Path("data"), description="Journal and history; relative to the configuration file's folder"
+    )
+    register_file: FilePath = Field(
+        alias="register",
+        description="Asset register, CSV or XLSX; relative to the configuration file's folder",
+    )
+    profiles: dict[ProfileName, Profile] = Field(default_factory=dict)
+    connections: tuple[ConnectionOptions, ...] = ()
+    uplinks: tuple[MqttUplinkOptions, ...] = ()
+    indicators: IndicatorOptions = Field(default_factory=IndicatorOptions)
+    states: StateOptions = Field(default_factory=StateOptions)
+
+
+def configuration_model(drivers: Mapping[str, type[AnyDriver]]) -> type[Configuration]:
+    """The configuration's model in which connections and profiles are those of `drivers`, by name."""
+    if not drivers:
+        return Configuration
+    profiles = [_profile_model(name, driver) for name, driver in drivers.items()]
+    connections = [driver.Connection for driver in drivers.values()]
+    fields: dict[str, Any] = {
+        "profiles": (dict[ProfileName, _one_of(profiles)], Field(default_factory=dict)),  # type: ignore[misc]  # made at run time
+        "connections": (tuple[_one_of(connections), ...], ()),  # type: ignore[misc]  # made at run time
+    }
+    return create_model("Configuration", __base__=Configuration, **fields)
+
+
+def configuration_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of the configuration with all installed drivers."""
+    model = configuration_model({name: load_driver(name) for name in driver_names()})
+    return {"$schema": _AsWritten.schema_dialect, **model.model_json_schema(schema_generator=_AsWritten)}
+
+
+class _AsWritten(GenerateJsonSchema):
+    """Shows the default of a duration as a user writes it."""
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        shown = super().default_schema(schema)
+        default = shown.get("default")
+        if shown.get("type") == "string" and isinstance(default, float):
+            shown["default"] = f"{default:g}s"
+        return shown
+
+
+def _profile_model(name: str, driver: type[AnyDriver]) -> type[Profile]:
+    tag: Any = driver.Tag
+    fields: dict[str, Any] = {
+        "driver": (Literal[name], ...),
+        "tags": (tuple[tag, ...], Field(min_length=1)),
+    }
+    return create_model(f"{driver.__name__}Profile", __base__=Profile, **fields)
+
+
+def _one_of(models: list[Any]) -> Any:
+    """A union told apart by `driver`; pydantic wants no discriminator on a union of one."""
+    if len(models) == 1:
+        return models[0]
+    return Annotated[reduce(operator.or_, models), Field(discriminator="driver")]

@@ -1,0 +1,185 @@
+"""What one part of a configuration says about another: names that must exist, ids that must differ."""
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+from edge_agent.config.errors import ConfigProblem, did_you_mean
+from edge_agent.config.profiles import all_equipment, shipped_profile_names
+from edge_agent.config.rules import NotCel, names_in
+from edge_agent.config.shipped import shipped
+from edge_agent.config.tree import Node
+from edge_agent.config.yaml_files import parse_yaml
+from edge_agent.model.equipment import Register
+
+
+def check_references(tree: Node, register: Register | None) -> list[ConfigProblem]:
+    """Everything wrong in what the tree says about other parts of itself, the register and shipped files.
+
+    Without a register that could be read, equipment is not looked up in it.
+    """
+    problems = [
+        *_each_id_once(_list(tree, "connections"), "connection"),
+        *_each_id_once(_list(tree, "uplinks"), "uplink"),
+        *_equipment(tree, register),
+        *_tags_and_rules(tree),
+        *_clients(tree),
+        *_definitions(tree),
+    ]
+    # What is wrong in a profile is found again in each equipment that uses it.
+    return list({(p.file, p.line, p.column, p.found): p for p in reversed(problems)}.values())
+
+
+def _tags_and_rules(tree: Node) -> Iterator[ConfigProblem]:
+    profiles = tree.child("profiles")
+    for name, profile in profiles.entries().items() if profiles is not None else ():
+        yield from _each_id_once(_list(profile, "tags"), "tag")
+        users = [one for _, one in all_equipment(tree) if one.text_of("profile") == name]
+        yield from _rules(
+            _list(profile, "states"), [tag for one in [profile, *users] for tag in _list(one, "tags")]
+        )
+    for _, equipment in all_equipment(tree):
+        tags = _list(equipment, "tags")
+        if not tags and isinstance(equipment.value, dict) and not _usable(equipment.child("profile")):
+            yield equipment.place.problem(equipment.route, "no tags", "tags, or a profile that has some")
+        yield from _each_id_once(tags, "tag")
+        yield from _rules(_list(equipment, "states"), tags)
+
+
+def _list(node: Node, key: str) -> list[Node]:
+    child = node.child(key)
+    return list(child.items()) if child is not None else []
+
+
+def _usable(node: Node | None) -> str:
+    """The text of a node about which nothing has been said yet; empty if it has none."""
+    return node.value if node is not None and not node.broken and isinstance(node.value, str) else ""
+
+
+def _each_id_once(nodes: Iterable[Node], what: str) -> Iterator[ConfigProblem]:
+    first: dict[str, Node] = {}
+    for node in nodes:
+        id_node = node.child("id")
+        name = _usable(id_node)
+        if id_node is None or not name:
+            continue
+        if name not in first:
+            first[name] = id_node
+        elif first[name] is not id_node:
+            found = f"found {id_node.written()}, already the {what} at {first[name].place}"
+            yield id_node.place.problem(id_node.route, found, f"each {what} with an id of its own")
+
+
+def _equipment(tree: Node, register: Register | None) -> Iterator[ConfigProblem]:
+    profiles = tree.child("profiles")
+    first: dict[str, tuple[Node, Node]] = {}
+    for connection, equipment in all_equipment(tree):
+        id_node = equipment.child("id")
+        name = _usable(id_node)
+        if id_node is not None and name:
+            if register is not None and name not in register.by_id:
+                yield _not_registered(id_node, register)
+            if name in first:
+                where = _served(first[name][0], connection, first[name][1])
+                found = f"found {id_node.written()}, {where}"
+                yield id_node.place.problem(id_node.route, found, "each equipment once, in one connection")
+            first.setdefault(name, (connection, id_node))
+        yield from _profile(connection, equipment, profiles)
+
+
+def _served(first: Node, second: Node, place: Node) -> str:
+    return f"already listed at {place.place}" + ("" if first is second else ", in another connection")
+
+
+def _not_registered(node: Node, register: Register) -> ConfigProblem:
+    found = f"found {node.written()}, which is not in the register"
+    expected = "the id of an equipment in the register"
+    return node.place.problem(node.route, found, expected, did_you_mean(str(node.value), register.by_id))
+
+
+def _profile(connection: Node, equipment: Node, profiles: Node | None) -> Iterator[ConfigProblem]:
+    node = equipment.child("profile")
+    name = _usable(node)
+    if node is None or not name:
+        return
+    own = profiles.entries() if profiles is not None else {}
+    if name not in own:
+        known = [*(key for key in own if "/" not in key), *shipped_profile_names()]
+        expected = f"one of: {', '.join(known)}" if known else "a profile; there are none yet"
+        found = f"found {node.written()}, which is no profile"
+        yield node.place.problem(node.route, found, expected, did_you_mean(name, known))
+        return
+    theirs, ours = own[name].child("driver"), connection.child("driver")
+    if _usable(theirs) and _usable(ours) and _usable(theirs) != _usable(ours):
+        found = f"found {node.written()}, a profile for the driver {_usable(theirs)}"
+        yield node.place.problem(node.route, found, f"a profile for the driver {_usable(ours)}")
+
+
+def _rules(rules: Iterable[Node], tags: Iterable[Node]) -> Iterator[ConfigProblem]:
+    known = list(dict.fromkeys(filter(None, (tag.text_of("id") for tag in tags))))
+    for rule in rules:
+        node = rule.child("when")
+        expression = _usable(node)
+        if node is None or not expression:
+            continue
+        try:
+            names = names_in(expression)
+        except NotCel as error:
+            yield node.place.problem(
+                node.route,
+                f"found {node.written()}, which is not CEL: {error}",
+                "a CEL expression over tag ids, such as: status == 3 && alarm == 0",
+                "and, or, not, equal are written && || ! ==",
+            )
+            continue
+        for name in names:
+            if name not in known:
+                yield node.place.problem(
+                    node.route,
+                    f"found {node.written()}, in which {name} is no tag of the equipment",
+                    f"tags: {', '.join(known)}" if known else "tags; the equipment has none",
+                    did_you_mean(name, known),
+                )
+
+
+def _clients(tree: Node) -> Iterator[ConfigProblem]:
+    """Two sessions of one name at one broker would throw each other out for ever."""
+    gateway = tree.child("gateway")
+    first: dict[tuple[str, object, str], Node] = {}
+    for uplink in _list(tree, "uplinks"):
+        host, port_node = _usable(uplink.child("host")), uplink.child("port")
+        port = port_node.value if port_node is not None else uplink.child("tls") is not None
+        client = _usable(uplink.child("client_id")) or (gateway.text_of("id") if gateway is not None else "")
+        key = (host, port, client)
+        if not host:
+            continue
+        if key in first:
+            found = f"the same broker and client_id as the uplink at {first[key].place}"
+            yield uplink.place.problem(
+                uplink.route, found, "a client_id of its own for each uplink to a broker"
+            )
+        first.setdefault(key, uplink)
+
+
+def _definitions(tree: Node) -> Iterator[ConfigProblem]:
+    indicators = tree.child("indicators")
+    first: dict[str, Node] = {}
+    for node in _list(indicators, "definitions") if indicators is not None else ():
+        name = _usable(node)
+        if not name:
+            continue
+        if name not in _shipped_definitions():
+            known = _shipped_definitions()
+            found = f"found {node.written()}, which is no definition"
+            yield node.place.problem(
+                node.route, found, f"one of: {', '.join(known)}", did_you_mean(name, known)
+            )
+        if name in first:
+            found = f"found {node.written()}, already at {first[name].place}"
+            yield node.place.problem(node.route, found, "each definition once")
+        first.setdefault(name, node)
+
+
+@cache
+def _shipped_definitions() -> tuple[str, ...]:
+    trees = [parse_yaml(file)[0] for file in sorted(shipped("definitions").glob("*.yaml"))]
+    return tuple(tree.text_of("id") for tree in trees if tree is not None)

@@ -1,0 +1,111 @@
+"""References to what must not stand in a file: `${ENV}` in any text, `file:PATH` in secret fields."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from edge_agent.config.errors import ConfigProblem
+from edge_agent.config.json_schema import ConfigurationSchema, is_path
+from edge_agent.config.tree import Node, Route
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FILE = "file:"
+_NEVER_SHOWN = "***"
+_SHORTEST = 4
+"""Shorter values are hidden only in what is said about their own field: `1` stands everywhere."""
+
+
+@dataclass(slots=True)
+class Hidden:
+    """The values that are never shown, each with what is shown instead."""
+
+    _shown: dict[str, str] = field(default_factory=dict, repr=False)
+    _routes: list[tuple[Route, str, str]] = field(default_factory=list, repr=False)
+
+    def add(self, node: Node, shown: str) -> None:
+        """Hide the value of `node`, a scalar, and show `shown` in its place."""
+        value = node.value if isinstance(node.value, str) else node.text
+        if not value:
+            return
+        for form in {value, repr(value)[1:-1]}:
+            self._routes.append((node.route, form, shown))
+            if len(form) >= _SHORTEST:
+                self._shown[form] = shown
+
+    def clean(self, text: str, route: Route | None = None) -> str:
+        """`text` without hidden values; with `route`, without short ones of that field too."""
+        hidden = dict(self._shown)
+        if route is not None:
+            hidden |= {value: shown for at, value, shown in self._routes if at[: len(route)] == route}
+        for value in sorted(hidden, key=len, reverse=True):
+            text = text.replace(value, hidden[value])
+        return text
+
+    def clean_problem(self, problem: ConfigProblem, route: Route | None = None) -> ConfigProblem:
+        """`problem` without hidden values in what it says."""
+        return replace(
+            problem,
+            found=self.clean(problem.found, route),
+            expected=self.clean(problem.expected, route),
+            hint=self.clean(problem.hint, route),
+        )
+
+
+def insert_environment(tree: Node, hidden: Hidden) -> Iterator[ConfigProblem]:
+    """Put the values of environment variables in place of `${NAME}`; `$${` stands for `${` itself."""
+    for node in tree.walk():
+        if not isinstance(node.value, str) or "${" not in node.value:
+            continue
+        names = [match[1] for match in _REFERENCE.finditer(node.value) if match[1] is not None]
+        for name in names:
+            if not _NAME.fullmatch(name):
+                # What stands there is not shown: it may be part of a password.
+                yield node.problem("${ without a name and }", "${NAME}", "for the characters ${ write $${")
+            elif name not in os.environ:
+                yield node.problem(
+                    f"the environment variable {name} is not set",
+                    "a variable that is set where the agent is started",
+                )
+        if not node.broken:
+            node.value = _REFERENCE.sub(
+                lambda match: "${" if match[1] is None else os.environ[match[1]], node.value
+            )
+            if names:
+                hidden.add(node, node.text)
+
+
+def insert_files(
+    tree: Node, schema: ConfigurationSchema, folder: Path, hidden: Hidden
+) -> Iterator[ConfigProblem]:
+    """Put file contents in place of `file:PATH` in secret fields, and make paths absolute.
+
+    Paths are relative to `folder`. A newline at the end of a file is not part of the secret.
+    """
+    for node, part in schema.walk(tree):
+        if node.value is None or isinstance(node.value, list | dict):
+            continue
+        if schema.is_secret(part):
+            if isinstance(node.value, str) and node.text.startswith(_FILE):
+                yield from _insert_file(node, folder / node.value.removeprefix(_FILE), hidden)
+            elif "${" not in node.text:
+                hidden.add(node, _NEVER_SHOWN)
+        elif is_path(part) and isinstance(node.value, str) and node.value:
+            node.value = str(folder / node.value)
+
+
+def _insert_file(node: Node, path: Path, hidden: Hidden) -> Iterator[ConfigProblem]:
+    expected = "a UTF-8 file with the secret; paths are relative to the configuration's folder"
+    try:
+        content = path.read_bytes().decode()
+    except OSError as error:
+        yield node.problem(f"{node.text}: {error.strerror}", expected)
+    except ValueError:  # a NUL in the path, or bytes that are no UTF-8
+        yield node.problem(f"{node.text}: not readable as UTF-8", expected)
+    else:
+        node.value = content.removesuffix("\n").removesuffix("\r")
+        hidden.add(node, node.text)
+        if not node.value:
+            yield node.problem(f"{node.text}: the file is empty", expected)

@@ -1,0 +1,172 @@
+"""A site as configured: everything resolved, looked up and checked."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from edge_agent.config.errors import ConfigError, ConfigProblem, did_you_mean
+from edge_agent.config.json_schema import ConfigurationSchema
+from edge_agent.config.models import (
+    Configuration,
+    GatewayOptions,
+    IndicatorOptions,
+    MqttUplinkOptions,
+    StateOptions,
+    configuration_model,
+)
+from edge_agent.config.profiles import add_shipped_profiles, merge_profiles
+from edge_agent.config.references import check_references
+from edge_agent.config.register import read_register
+from edge_agent.config.secrets import Hidden, insert_environment, insert_files
+from edge_agent.config.tree import Node
+from edge_agent.config.words import MISSING, booleans_as_numbers, in_words
+from edge_agent.config.yaml_files import read_yaml
+from edge_agent.driver import AnyDriver, AnyTagSet, TagSet, driver_names, load_driver
+from edge_agent.model.equipment import Register
+from edge_agent.model.options import ConnectionOptions, TagOptions
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the agent starts from. Profiles are merged into the equipment, paths are absolute."""
+
+    gateway: GatewayOptions
+    data_dir: Path
+    register: Register = field(repr=False)
+    connections: tuple[ConnectionOptions, ...] = field(repr=False)
+    uplinks: tuple[MqttUplinkOptions, ...] = field(repr=False)
+    """With `client_id` and `root` filled in."""
+    indicators: IndicatorOptions
+    states: StateOptions
+    digest: str
+    """SHA-256 (hex) of the configuration as resolved, with the register, without secrets."""
+    hidden: Hidden = field(repr=False, compare=False)
+    """What must not be shown to people, should it stand in some text."""
+
+
+def load_site(path: Path) -> Site:
+    """Read a configuration file or folder. Raises ConfigError with every mistake found."""
+    source = read_yaml(path)
+    tree, hidden = source.root, Hidden()
+    folder = source.folder.absolute()
+    problems = [*source.problems, *insert_environment(tree, hidden)]
+    drivers = _Drivers()
+    problems += drivers.load(tree)
+    problems += add_shipped_profiles(tree)
+    merge_profiles(tree)
+    model = configuration_model(drivers.by_name)
+    schema = ConfigurationSchema(model)
+    problems += insert_files(tree, schema, folder, hidden)
+    problems += booleans_as_numbers(tree, schema)
+    configuration: Configuration | None = None
+    try:
+        configuration = model.model_validate(tree.plain())
+    except ValidationError as error:
+        found = in_words(error, tree, schema, hidden)
+        problems += found if source.complete else filter(_is_certain, found)
+    register, register_problems = _register(tree, source.folder)
+    problems += register_problems
+    if source.complete:
+        problems += check_references(tree, register)
+    if problems or configuration is None or register is None:
+        raise ConfigError(hidden.clean_problem(problem) for problem in problems)
+    return _site(configuration, register, folder, hidden)
+
+
+def tag_sets(connection: ConnectionOptions) -> tuple[AnyTagSet, ...]:
+    """What is read together: one tag set per equipment and period, in the order of the configuration."""
+    sets: list[AnyTagSet] = []
+    for equipment in connection.equipment:
+        by_period: dict[float, list[TagOptions]] = {}
+        for tag in equipment.tags:
+            by_period.setdefault(tag.period or connection.period, []).append(tag)
+        sets += [TagSet(equipment, tuple(tags), period) for period, tags in by_period.items()]
+    return tuple(sets)
+
+
+def _is_certain(problem: ConfigProblem) -> bool:
+    """Whether a problem stays one whatever stands in a file that could not be parsed.
+
+    Sections may be spread over files; items of a list never are.
+    """
+    return problem.found != MISSING or "[" in problem.field
+
+
+@dataclass(slots=True)
+class _Drivers:
+    """The drivers that a configuration names: only those are imported, as each costs memory."""
+
+    by_name: dict[str, type[AnyDriver]] = field(default_factory=dict)
+
+    def load(self, tree: Node) -> Iterator[ConfigProblem]:
+        """Load the drivers; users of one that cannot be loaded are broken."""
+        connections, profiles = tree.child("connections"), tree.child("profiles")
+        users = [
+            *(connections.items() if connections is not None else ()),
+            *(profiles.entries().values() if profiles is not None else ()),
+        ]
+        for user in users:
+            if isinstance(user.value, dict):
+                yield from self._load_for(user)
+
+    def _load_for(self, user: Node) -> Iterator[ConfigProblem]:
+        node, installed = user.child("driver"), driver_names()
+        expected = f"one of: {', '.join(installed)}"
+        name = node.value if node is not None else None
+        if node is not None and isinstance(name, str) and name in self.by_name:
+            return
+        if node is not None and name in installed and not node.broken:
+            try:
+                self.by_name[str(name)] = load_driver(str(name))
+            except (ImportError, AttributeError) as error:
+                yield node.problem(
+                    f"the driver {name} cannot be loaded: {error}", "a driver that is installed"
+                )
+        elif node is None:
+            yield user.place.problem((*user.route, "driver"), MISSING, expected)
+        elif not node.broken:
+            yield node.problem(f"found {node.written()}", expected, did_you_mean(node.text, installed))
+        user.broken = node is None or node.broken
+
+
+def _register(tree: Node, folder: Path) -> tuple[Register | None, list[ConfigProblem]]:
+    """The register, if there is such a file; if not, the model has said so."""
+    node = tree.child("register")
+    if node is None or node.broken or not isinstance(node.value, str) or not Path(node.value).is_file():
+        return None, []
+    shown = node.text if "${" in node.text else str(folder / node.text)
+    return read_register(Path(node.value), shown)
+
+
+def _site(configuration: Configuration, register: Register, folder: Path, hidden: Hidden) -> Site:
+    gateway = configuration.gateway
+    names = {"region": gateway.region, "enterprise": gateway.enterprise, "gateway": gateway.id}
+    uplinks = tuple(
+        uplink.model_copy(
+            update={"client_id": uplink.client_id or gateway.id, "root": uplink.root.format(**names)}
+        )
+        for uplink in configuration.uplinks
+    )
+    return Site(
+        gateway=gateway,
+        data_dir=folder / configuration.data_dir,
+        register=register,
+        connections=configuration.connections,
+        uplinks=uplinks,
+        indicators=configuration.indicators,
+        states=configuration.states,
+        digest=_digest(configuration, register),
+        hidden=hidden,
+    )
+
+
+def _digest(configuration: Configuration, register: Register) -> str:
+    # Profiles are in the equipment that uses them, secrets are dumped as asterisks.
+    content = configuration.model_dump(mode="json", exclude={"profiles", "register_file"}, fallback=str)
+    content["register"] = register.digest
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

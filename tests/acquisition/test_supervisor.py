@@ -1,0 +1,253 @@
+"""The supervisor over drivers that do as they are told; real servers are in tests/drivers and tests/field."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from typing import Any
+
+import pytest
+
+from edge_agent.acquisition import supervisor as module
+from edge_agent.acquisition.supervisor import ConnectionSupervisor
+from edge_agent.driver import (
+    AnyTagSet,
+    ConnectionFailed,
+    DriverError,
+    EquipmentFailed,
+    PlannedRequest,
+    PolledDriver,
+    ProbeResult,
+    StreamingDriver,
+    TagSet,
+)
+from edge_agent.model.batch import Batch
+from edge_agent.model.clock import CLOCK
+from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
+from edge_agent.model.state import UnknownCause
+
+Act = Callable[[AnyTagSet], Coroutine[Any, Any, None]]
+
+
+class Scripted(PolledDriver[ConnectionOptions, EquipmentOptions, TagOptions]):
+    """Answers at once, unless `act` or `on_open` says otherwise."""
+
+    def __init__(self, tag_sets: Sequence[AnyTagSet], timeout: float = 0.2) -> None:
+        options = ConnectionOptions.model_construct(
+            id="c", driver="scripted", timeout=timeout, equipment=tuple(t.equipment for t in tag_sets)
+        )
+        super().__init__(options, tag_sets)
+        self.act: Act | None = None
+        self.on_open: DriverError | None = None
+        self.log: list[str] = []
+
+    async def open(self) -> None:
+        self.log.append("open")
+        if self.on_open is not None:
+            raise self.on_open
+
+    async def close(self) -> None:
+        self.log.append("close")
+
+    def plan(self) -> Sequence[PlannedRequest]:
+        return [PlannedRequest(t.equipment.id, t.period, "all", t.names) for t in self.tag_sets]
+
+    async def probe(self) -> ProbeResult:
+        return ProbeResult()
+
+    async def read(self, tag_set: AnyTagSet) -> Batch:
+        self.log.append(tag_set.equipment.id)
+        if self.act is not None:
+            await self.act(tag_set)
+        return Batch(tag_set.equipment.id, CLOCK.now_ms(), ("t",), (1,))
+
+
+class Told:
+    def __init__(self) -> None:
+        self.batches: list[tuple[float, str]] = []
+        self.news: list[str] = []
+
+    def batch(self, batch: Batch) -> None:
+        self.batches.append((asyncio.get_running_loop().time(), batch.equipment))
+
+    def opened(self, connection: str) -> None:
+        self.news.append(f"opened {connection}")
+
+    def lost(self, connection: str, error: DriverError) -> None:
+        self.news.append(f"lost {connection} {error.cause} {error}")
+
+    def equipment_failed(self, connection: str, equipment: str, error: DriverError) -> None:
+        self.news.append(f"failed {connection} {equipment} {error.cause}")
+
+    def count(self, equipment: str) -> int:
+        return sum(name == equipment for _, name in self.batches)
+
+
+def tag_set(name: str, period: float) -> AnyTagSet:
+    return TagSet(EquipmentOptions(id=name), (TagOptions(id="t"),), period)
+
+
+async def until(condition: Callable[[], bool], limit: float = 5.0) -> None:
+    async with asyncio.timeout(limit):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def supervised(
+    driver: Any, work: Callable[[ConnectionSupervisor, Told], Coroutine[Any, Any, None]], phase: float = 0.0
+) -> Told:
+    told = Told()
+
+    async def main() -> None:
+        supervisor = ConnectionSupervisor(driver, told, phase)
+        task = asyncio.create_task(supervisor.run())
+        try:
+            await work(supervisor, told)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert task.cancelled()
+
+    asyncio.run(main())
+    assert driver.log[-1] == "close", "a supervisor that ends has closed its connection"
+    return told
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RECONNECT_FIRST_S", 0.02)
+    monkeypatch.setattr(module, "PARK_FIRST_S", 0.3)
+    monkeypatch.setattr(module, "PARK_LIMIT_S", 0.3)
+
+
+def test_an_equipment_that_fails_costs_only_itself_and_is_parked() -> None:
+    driver = Scripted([tag_set("A", 0.05), tag_set("B", 0.05)])
+
+    async def act(which: AnyTagSet) -> None:
+        if which.equipment.id == "A":
+            raise EquipmentFailed(UnknownCause.TIMEOUT, "A: no answer")
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        driver.act = act
+        await until(lambda: told.count("B") >= 12)
+        assert driver.log.count("A") <= 6, "a dead equipment is asked only now and then"
+        driver.act = None
+        await until(lambda: told.count("A") >= 3)
+
+    told = supervised(driver, work)
+    assert told.news == ["opened c", "failed c A timeout"], "told once, not at every try"
+
+
+def test_a_lost_connection_is_opened_again_and_told_once() -> None:
+    driver = Scripted([tag_set("A", 0.02)])
+    driver.on_open = ConnectionFailed(UnknownCause.UNREACHABLE, "refused")
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        await until(lambda: driver.log.count("open") >= 4)
+        driver.on_open = None
+        await until(lambda: told.count("A") >= 3)
+
+        async def act(which: AnyTagSet) -> None:
+            driver.act = None
+            raise ConnectionFailed(UnknownCause.PROTOCOL_ERROR, "garbage")
+
+        driver.act = act
+        opened = driver.log.count("open")
+        await until(lambda: driver.log.count("open") > opened and told.count("A") >= 6)
+
+    told = supervised(driver, work)
+    assert told.news == [
+        "lost c unreachable refused",
+        "opened c",
+        "lost c protocol_error garbage",
+        "opened c",
+    ]
+    assert "open open" not in " ".join(driver.log), "closed before it is opened again"
+
+
+def test_a_driver_that_hangs_is_cut_off() -> None:
+    driver = Scripted([tag_set("A", 0.02)], timeout=0.05)
+
+    async def hang(which: AnyTagSet) -> None:
+        await asyncio.sleep(3600)
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        driver.act = hang
+        await until(lambda: bool(told.news) and told.news[-1].startswith("lost"))
+
+    told = supervised(driver, work)
+    assert told.news[1].startswith("lost c timeout A: no complete answer within 0.1 s")
+
+
+def test_a_fault_in_a_driver_does_not_end_the_agent() -> None:
+    driver = Scripted([tag_set("A", 0.02)])
+
+    async def act(which: AnyTagSet) -> None:
+        driver.act = None
+        raise KeyError("a mistake in the driver")
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        driver.act = act
+        await until(lambda: told.count("A") >= 3)
+
+    told = supervised(driver, work)
+    assert told.news[1].startswith("lost c protocol_error fault in the driver")
+
+
+def test_a_slow_read_misses_ticks_and_counts_them() -> None:
+    driver = Scripted([tag_set("A", 0.05)], timeout=1.0)
+
+    async def act(which: AnyTagSet) -> None:
+        driver.act = None
+        await asyncio.sleep(0.22)
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        await until(lambda: told.count("A") >= 2)
+        driver.act = act
+        before = told.count("A")
+        await until(lambda: told.count("A") >= before + 6)
+        assert 2 <= supervisor.statistics.missed_ticks <= 4
+        times = [t for t, _ in told.batches[before + 1 :]]
+        gaps = [b - a for a, b in itertools.pairwise(times)]
+        assert min(gaps) > 0.02, "missed ticks are not made up for in a bunch"
+
+    supervised(driver, work)
+
+
+class Stream(StreamingDriver[ConnectionOptions, EquipmentOptions, TagOptions]):
+    """Tells two batches, then says that the connection is gone."""
+
+    def __init__(self, tag_sets: Sequence[AnyTagSet]) -> None:
+        options = ConnectionOptions.model_construct(id="s", driver="stream", timeout=1.0)
+        super().__init__(options, tag_sets)
+        self.log: list[str] = []
+
+    async def open(self) -> None:
+        self.log.append("open")
+
+    async def close(self) -> None:
+        self.log.append("close")
+
+    def plan(self) -> Sequence[PlannedRequest]:
+        return []
+
+    async def probe(self) -> ProbeResult:
+        return ProbeResult()
+
+    async def stream(self) -> AsyncGenerator[Batch, None]:
+        try:
+            for _ in range(2):
+                yield Batch("A", CLOCK.now_ms(), ("t",), (1,))
+            raise ConnectionFailed(UnknownCause.TIMEOUT, "silence")
+        finally:
+            self.log.append("stream ended")
+
+
+def test_a_stream_is_followed_and_made_again() -> None:
+    driver = Stream([tag_set("A", 0.1)])
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        await until(lambda: told.count("A") >= 6)
+
+    told = supervised(driver, work)
+    assert driver.log[:6] == ["open", "stream ended", "close", "open", "stream ended", "close"]
+    assert told.news[:3] == ["opened s", "lost s timeout silence", "opened s"]

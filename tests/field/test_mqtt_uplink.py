@@ -1,0 +1,246 @@
+"""The MQTT uplink and the journal against a real mosquitto."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from edge_agent.config.models import MqttUplinkOptions, TlsOptions
+from edge_agent.contract.messages import Event, Status, encode
+from edge_agent.contract.topics import RecordClass
+from edge_agent.journal.journal import Journal
+from edge_agent.journal.store import Record
+from edge_agent.model.clock import CLOCK
+from edge_agent.uplinks import mqtt as module
+from edge_agent.uplinks.mqtt import MqttUplink, UplinkState
+from tests.field.certificates import Authority
+from tests.field.mosquitto import Mosquitto
+from tests.field.platform import Platform
+
+ROOT = "fta/v1/330300/91330300MA00DEM06A/gw-test"
+
+
+class Bench:
+    """A journal and one uplink over it."""
+
+    def __init__(self, folder: Path, port: int, **options: Any) -> None:
+        given: dict[str, Any] = {"id": "region", "type": "mqtt", "host": "127.0.0.1", "port": port}
+        given |= {"root": ROOT, "client_id": "gw-test", "username": None, **options}
+        self.told: list[tuple[str, str]] = []
+        self.journal = Journal(folder / "journal.db", {"region": frozenset(RecordClass)})
+        self.uplink = MqttUplink(
+            MqttUplinkOptions.model_validate(given),
+            self.journal,
+            lambda: Status(online=True, time=CLOCK.now_ms(), since=0, version="1", configuration="c"),
+            lambda kind, message: self.told.append((kind, message)),
+        )
+
+    def add(self, count: int, record_class: RecordClass = RecordClass.EVENTS) -> None:
+        for _ in range(count):
+            event = Event(time=1, kind="k", subject="s", message=str(self.journal.appended))
+            self.journal.append(Record(record_class, "M1", encode(event)))
+
+    async def until(self, condition: Callable[[], bool], limit: float = 20.0) -> None:
+        async with asyncio.timeout(limit):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async def main() -> None:
+            self.journal.start()
+            task = asyncio.create_task(self.uplink.run())
+            try:
+                await work()
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                await self.journal.close()
+
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_everything_arrives_in_order_and_the_cursor_follows(tmp_path: Path, version: str) -> None:
+    with Mosquitto(tmp_path / "broker") as broker, Platform(broker.port) as platform:
+        bench = Bench(tmp_path, broker.port, version=version)
+
+        async def work() -> None:
+            bench.add(500)
+            bench.add(1, RecordClass.STATES)
+            await bench.journal.flush()
+            await bench.journal.delivered()
+            assert bench.journal.acknowledged("region") == 501
+
+        bench.run(work)
+        platform.wait_for(lambda _: len(platform.numbered()) == 501)
+        numbers = [r.message.seq for r in platform.received() if not isinstance(r.message, Status)]
+        assert numbers == list(range(1, 502))
+        assert [r.topic for r in platform.received() if r.topic.startswith("state")] == ["state/M1"]
+        with Platform(broker.port, "fta/v1/330300/91330300MA00DEM06A/gw-test") as late:
+            retained = late.wait_for(lambda r: len([x for x in r if x.retained]) >= 2)
+            assert {r.topic for r in retained if r.retained} == {"state/M1", "status"}
+
+
+def test_a_broker_that_comes_late_gets_everything(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path / "broker")
+    bench = Bench(tmp_path, broker.port)
+
+    async def work() -> None:
+        bench.add(300)
+        await bench.journal.flush()
+        await bench.until(lambda: bool(bench.uplink.last_error))
+        assert "Connection refused" in bench.uplink.last_error
+        assert bench.journal.depth("region") == 300
+        broker.start()
+        with Platform(broker.port) as platform:
+            await bench.journal.delivered()
+            platform.wait_for(lambda _: len(platform.numbered()) == 300)
+
+    try:
+        bench.run(work)
+    finally:
+        broker.stop()
+    assert [kind for kind, _ in bench.told] == ["uplink_down", "uplink_up"]
+
+
+def test_a_broker_killed_while_messages_flow_loses_none(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "broker") as broker, Platform(broker.port) as platform:
+        bench = Bench(tmp_path, broker.port)
+
+        async def work() -> None:
+            for kill in (signal.SIGTERM, signal.SIGKILL):
+                before = bench.journal.acknowledged("region")
+                bench.add(2000)
+                await bench.until(lambda: bench.journal.acknowledged("region") > before + 300)  # noqa: B023
+                # Everything acknowledged so far is saved by the broker's autosave within a second.
+                await asyncio.to_thread(broker.stop, kill)
+                bench.add(100)
+                await asyncio.to_thread(broker.start)
+                await bench.journal.flush()
+                async with asyncio.timeout(30):
+                    await bench.journal.delivered()
+
+        bench.run(work)
+        assert sorted(platform.numbered()) == sorted(set(platform.numbered()))
+        platform.wait_for(lambda _: max(platform.numbered()) == 4200)
+        assert bench.journal.last("region") == 4200
+
+
+def test_a_message_refused_by_the_broker_is_kept_and_reported_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REFUSED_PAUSE_S", 0.5)
+    acl = tmp_path / "acl"
+    everything = "user gw-test\ntopic readwrite fta/#\nuser platform\ntopic readwrite fta/#\n"
+    acl.write_text(everything.replace("topic readwrite fta/#", f"topic write {ROOT}/state/#", 1))
+    extra = f"allow_anonymous true\nacl_file {acl}"
+    with Mosquitto(tmp_path / "broker", extra) as broker:
+        bench = Bench(tmp_path, broker.port, username="gw-test")
+
+        async def work() -> None:
+            bench.add(2, RecordClass.STATES)
+            bench.add(1, RecordClass.EVENTS)
+            bench.add(2, RecordClass.STATES)
+            await bench.until(lambda: bench.uplink.state is UplinkState.REFUSED)
+            assert bench.journal.acknowledged("region") == 2, "no further than the refused message"
+            assert "refuses message 3" in bench.uplink.last_error
+            assert "Not authorized" in bench.uplink.last_error
+            published = bench.uplink.statistics.published
+            await asyncio.sleep(1.2)
+            assert bench.uplink.statistics.published <= published + 9, "not in a loop"
+            acl.write_text(everything)
+            broker_process = broker._process
+            assert broker_process is not None
+            broker_process.send_signal(signal.SIGHUP)  # mosquitto reads the list again
+            await bench.journal.delivered()
+
+        with Platform(broker.port, username="platform") as platform:
+            bench.run(work)
+            platform.wait_for(lambda _: sorted(platform.numbered()) == [1, 2, 3, 4, 5])
+
+
+def test_a_brokers_limit_on_messages_in_flight_is_heeded(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "broker", "max_inflight_messages 3") as broker:
+        bench = Bench(tmp_path, broker.port)
+
+        async def work() -> None:
+            bench.add(1000)
+            await bench.journal.flush()
+            await bench.journal.delivered()
+
+        bench.run(work)
+        assert bench.uplink.statistics.connects == 1, broker.log()
+
+
+def test_a_wrong_password_is_said_once_and_no_other_way_is_tried(tmp_path: Path) -> None:
+    passwords = tmp_path / "passwords"
+    passwords.write_text("")
+    extra = f"allow_anonymous false\npassword_file {passwords}"
+    with Mosquitto(tmp_path / "broker", extra) as broker:
+        bench = Bench(tmp_path, broker.port, username="gw-test", password=SecretStr("s3cret-value"))
+
+        async def work() -> None:
+            bench.add(1)
+            await bench.until(lambda: "refuses the connection" in bench.uplink.last_error)
+            await asyncio.sleep(2.5)  # at least one more attempt
+            assert bench.uplink.statistics.connects == 0
+
+        bench.run(work)
+        assert bench.told[0][0] == "uplink_down"
+        assert "Not authorized" in bench.told[0][1]
+        assert len(bench.told) == 1
+        assert "s3cret-value" not in str(bench.told) + str(bench.uplink.options)
+
+
+class TestTls:
+    def broker(self, folder: Path, authority: Authority, *, expired: bool = False) -> Mosquitto:
+        certificate, key = authority.issue("server", expired=expired)
+        return Mosquitto(
+            folder,
+            f"cafile {authority.ca}\ncertfile {certificate}\nkeyfile {key}\nrequire_certificate true",
+        )
+
+    def options(self, trusted: Authority, client_of: Authority) -> TlsOptions:
+        certificate, key = client_of.issue("client")
+        return TlsOptions(ca=trusted.ca, certificate=certificate, key=key)
+
+    def test_both_sides_are_verified_and_messages_arrive(self, tmp_path: Path) -> None:
+        ours = Authority(tmp_path / "ours")
+        with self.broker(tmp_path / "broker", ours) as broker:
+            bench = Bench(tmp_path, broker.port, tls=self.options(ours, ours))
+
+            async def work() -> None:
+                bench.add(10)
+                await bench.journal.flush()
+                await bench.journal.delivered()
+
+            bench.run(work)
+
+    # paho leaves the socket of a failed handshake to the garbage collector.
+    @pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
+    )
+    @pytest.mark.parametrize(
+        ("case", "words"), [("unknown authority", "not trusted"), ("expired", "has expired")]
+    )
+    def test_a_server_that_cannot_prove_who_it_is_gets_nothing(
+        self, tmp_path: Path, case: str, words: str
+    ) -> None:
+        ours, theirs = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs")
+        server = theirs if case == "unknown authority" else ours
+        with self.broker(tmp_path / "broker", server, expired=case == "expired") as broker:
+            bench = Bench(tmp_path, broker.port, tls=self.options(ours, ours))
+
+            async def work() -> None:
+                bench.add(1)
+                await bench.journal.flush()
+                await bench.until(lambda: bool(bench.told))
+                assert words in bench.told[0][1]
+                assert bench.uplink.statistics.connects == 0
+                assert bench.journal.depth("region") == 1
+
+            bench.run(work)
