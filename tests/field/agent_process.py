@@ -1,0 +1,37 @@
+"""The agent as a process, as a technician starts it."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+class AgentProcess:
+    """`edge-agent run` on a configuration; its standard error is kept in `<folder>/agent.log`."""
+
+    def __init__(self, configuration: Path, folder: Path) -> None:
+        self._command = [sys.executable, "-m", "edge_agent", "run", str(configuration)]
+        self._log = folder / "agent.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(self._command, stdout=log, stderr=log)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End it; returns the exit status."""
+        assert self.process is not None
+        self.process.send_signal(how)
+        return self.process.wait(20)
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def __enter__(self) -> "AgentProcess":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
