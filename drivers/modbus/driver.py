@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from drivers.modbus.endpoint import connect, quiet_time
 from drivers.modbus.frames import Request, identify_request
 from drivers.modbus.identification import identity_of
-from drivers.modbus.line import Line, LineGarbled, LineLost, NoAnswer, Refused, WrongAnswer
+from drivers.modbus.line import Line, LineGarbled, LineLost, NoAnswer, Owed, Refused, WrongAnswer
 from drivers.modbus.options import ModbusConnection, ModbusEquipment, ModbusTag
 from drivers.modbus.reading import Block, ModbusTagSet, Reading
 from drivers.modbus.statistics import ConnectionStatistics
@@ -37,6 +37,7 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
         self._readings = {tag_set: Reading(tag_set) for tag_set in tag_sets}
         self._quiet = quiet_time(options)
         self._line: Line | None = None
+        self._owed: Owed = {}
         self._units = {tag_set.equipment.unit for tag_set in tag_sets}
         self._answered_ms = CLOCK.now_ms()
         self._silent: list[int] = []
@@ -46,7 +47,7 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
         await self.close()
         endpoint = self.options.endpoint
         try:
-            self._line = await connect(self.options, self.statistics)
+            self._line = await connect(self.options, self.statistics, self._owed)
         except TimeoutError as error:
             raise ConnectionFailed(
                 UnknownCause.UNREACHABLE,

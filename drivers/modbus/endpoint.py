@@ -4,7 +4,7 @@ import asyncio
 import ssl
 
 from drivers.modbus.frames import AsciiFraming, Framing, RtuFraming, TcpFraming
-from drivers.modbus.line import Line
+from drivers.modbus.line import Line, Owed
 from drivers.modbus.options import ModbusConnection, Tls
 from drivers.modbus.serial_port import open_serial
 from drivers.modbus.statistics import ConnectionStatistics
@@ -25,12 +25,12 @@ def quiet_time(options: ModbusConnection) -> float:
     return 0.0
 
 
-async def connect(options: ModbusConnection, statistics: ConnectionStatistics) -> Line:
+async def connect(options: ModbusConnection, statistics: ConnectionStatistics, owed: Owed) -> Line:
     """Open the endpoint of `options`. Raises OSError (ssl.SSLError, TimeoutError among them)."""
     loop = asyncio.get_running_loop()
 
     def line() -> Line:
-        return Line(_FRAMINGS[options.framing](), options.timeout, statistics)
+        return Line(_FRAMINGS[options.framing](), options.timeout, statistics, owed)
 
     if options.serial is not None:
         return await open_serial(options.serial, line)

@@ -120,7 +120,7 @@ class TcpFraming(Framing):
         if len(buffer) < 8:
             return None
         transaction, protocol, length, unit = struct.unpack_from(">HHHB", buffer)
-        if protocol != 0 or not 2 < length <= MAX_PDU + 1:
+        if protocol != 0 or not 2 <= length <= MAX_PDU + 1:
             raise OutOfFrame(f"no Modbus TCP header: {buffer[:8].hex(' ')}")
         if len(buffer) < 6 + length:
             return None
@@ -164,8 +164,13 @@ class RtuFraming(Framing):
     def __init__(self) -> None:
         super().__init__()
         self._awaited: Request | None = None
+        self._hunting = False
+        """Whether there was noise since the request went out; it is counted."""
 
     def begin(self, request: Request) -> bytes:
+        if self._hunting:
+            self._buffer.clear()
+        self._hunting = False
         self._awaited = request
         return super().begin(request)
 
@@ -174,31 +179,26 @@ class RtuFraming(Framing):
 
     def next_frame(self) -> Frame | None:
         buffer, awaited = self._buffer, self._awaited
-        if _is_beginning(buffer, awaited):
-            return self._take(0)
-        for at in range(len(buffer) - _RTU_MIN + 1):
-            if at == 0 or (awaited is not None and buffer[at] == awaited.unit):
-                frame = self._take(at)
-                if frame is not None:
-                    return frame
+        at = 0
+        while len(buffer) - at >= _RTU_MIN:
+            is_awaited = awaited is not None and buffer[at] == awaited.unit
+            size = _rtu_size(buffer, at) if is_awaited or (at == 0 and not self._hunting) else None
+            if size is not None and len(buffer) >= at + size:
+                body = bytes(buffer[at : at + size - 2])
+                if crc16(body) == buffer[at + size - 2 : at + size]:
+                    del buffer[: at + size]
+                    return Frame(body[0], body[1:])
+                if at == 0:
+                    self.damaged += not self._hunting
+                    self._hunting = True
+                    del buffer[0]
+                    continue
+            elif at == 0 and _is_beginning(buffer, awaited):
+                return None
+            at += 1
         if len(buffer) > 2 * _RTU_MAX:
             del buffer[:-_RTU_MAX]
         return None
-
-    def _take(self, at: int) -> Frame | None:
-        """Take the frame that begins at `at`, if it is whole and undamaged."""
-        buffer = self._buffer
-        size = _rtu_size(buffer, at)
-        if size is None or len(buffer) < at + size:
-            return None
-        body = bytes(buffer[at : at + size - 2])
-        if crc16(body) != buffer[at + size - 2 : at + size]:
-            if at == 0:
-                self.damaged += 1
-                del buffer[0]
-            return None
-        del buffer[: at + size]
-        return Frame(body[0], body[1:])
 
 
 _RTU_MIN = 5

@@ -27,6 +27,10 @@ from edge_agent.model.clock import CLOCK
 _TABLES = {function: table for table, function in FUNCTIONS.items()}
 
 
+Owed = dict[int, Counter[int | None]]
+"""By unit, how many answers of which size it has not given in time. Kept for the serial framings only."""
+
+
 class LineLost(Exception):
     """The connection is gone."""
 
@@ -58,7 +62,10 @@ class Refused(Exception):
 class Line(asyncio.Protocol):
     """The client side of a connection; of no more use once it is lost."""
 
-    def __init__(self, framing: Framing, timeout: float, statistics: ConnectionStatistics) -> None:
+    def __init__(
+        self, framing: Framing, timeout: float, statistics: ConnectionStatistics, owed: Owed
+    ) -> None:
+        """`owed` outlives the line: a serial device server hands a late answer to the next connection."""
         self._loop = asyncio.get_running_loop()
         self._framing = framing
         self._timeout = timeout
@@ -69,8 +76,7 @@ class Line(asyncio.Protocol):
         self._answer: asyncio.Future[bytes] | None = None
         self._suspect: WrongAnswer | None = None
         """What came on a serial line instead of the answer, which may still come."""
-        self._owed: dict[int, Counter[int | None]] = {}
-        """By unit, how many answers of which size it did not give in time. Serial framings only."""
+        self._owed = owed
         self._last_activity = 0.0
         self.answered_ms = CLOCK.now_ms()
         """When the latest answer came."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, FilePath, model_validator
 
 from drivers.modbus.types import NUMBERS, TIMES, TypeName
 from edge_agent.model.options import ConnectionOptions, Duration, EquipmentOptions, Options, TagOptions
@@ -179,9 +179,11 @@ class SerialLine(Options):
 class Tls(Options):
     """Modbus/TCP Security. The server's certificate is always verified."""
 
-    ca: str | None = Field(default=None, description="PEM file of the CA; default: those of the system")
-    certificate: str | None = Field(default=None, description="PEM file of our certificate")
-    key: str | None = Field(default=None, description="PEM file of its key, if it is not in `certificate`")
+    ca: FilePath | None = Field(default=None, description="PEM file of the CA; default: those of the system")
+    certificate: FilePath | None = Field(default=None, description="PEM file of our certificate")
+    key: FilePath | None = Field(
+        default=None, description="PEM file of its key, if it is not in `certificate`"
+    )
     server_name: str | None = Field(
         default=None, description="Name in the server's certificate; default: host"
     )

@@ -47,10 +47,11 @@ class Rules:
         """Whether a request that has read up to `stop` may go on to `start`."""
         if stop > start:
             return True
-        return (
+        if any(stop <= cut <= start for cut in self.cuts):
+            return False
+        return stop == start or (
             start - stop <= self.gap
-            and not any(f.start < start and stop < f.stop for f in self.forbidden)
-            and not any(stop <= cut <= start for cut in self.cuts)
+            and not any(hole.start < start and stop < hole.stop for hole in self.forbidden)
         )
 
 

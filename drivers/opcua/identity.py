@@ -21,11 +21,14 @@ _ENCRYPTING = [
 _PLAIN = policies.SecurityPolicyNone.URI
 
 
-def token_policy(options: OpcuaConnection, endpoint: ua.EndpointDescription) -> ua.UserTokenPolicy:
+def token_policy(
+    options: OpcuaConnection, endpoint: ua.EndpointDescription, *, can_encrypt: bool
+) -> ua.UserTokenPolicy:
     """The way to log in at `endpoint`, among those that it offers, that protects the password best.
 
     On a connection without message security a server may ask for the password encrypted or readable; the
-    latter is chosen only where the options allow it. Raises ConnectionFailed.
+    latter is chosen only where the options allow it. `can_encrypt` says whether the server's certificate
+    is known. Raises ConnectionFailed.
     """
     wanted = ua.UserTokenType.Anonymous if options.username is None else ua.UserTokenType.UserName
     offered: list[ua.UserTokenPolicy] = [
@@ -44,7 +47,7 @@ def token_policy(options: OpcuaConnection, endpoint: ua.EndpointDescription) -> 
     if options.username is None:
         return offered[0]
     by_uri: dict[str, ua.UserTokenPolicy] = {policy.SecurityPolicyUri: policy for policy in reversed(offered)}
-    if endpoint.ServerCertificate:
+    if can_encrypt:
         for uri in _ENCRYPTING:
             if uri in by_uri:
                 return by_uri[uri]

@@ -33,6 +33,10 @@ READ_AT_ONCE = 100
 
 _log = logging.getLogger(__name__)
 
+# The library logs requests whole, with the password where that is not encrypted, and a traceback for each
+# failure that `errors` puts into words.
+logging.getLogger("asyncua").setLevel(logging.CRITICAL)
+
 R = TypeVar("R")
 
 
@@ -94,7 +98,7 @@ class Session:
         if task is not None and task.cancelling() > cancelled_before:
             # It waits with asyncio.wait_for, which before Python 3.12 can swallow a cancellation.
             raise asyncio.CancelledError
-        remedy = "check that this port belongs to an OPC UA server"
+        remedy = "check that this port belongs to an OPC UA server, and that it has a connection left"
         try:
             await self._client.send_hello()
         except TimeoutError as error:
@@ -113,10 +117,12 @@ class Session:
         created = await client.create_session()
         channel = client.security_policy
         endpoint = client.find_endpoint(created.ServerEndpoints, channel.Mode, channel.URI)
-        client.token_policy = token_policy(self._options, endpoint)
-        if channel.peer_certificate is None:
-            # Some servers give their certificate with the endpoint only; the password is encrypted with it.
-            channel.peer_certificate = endpoint.ServerCertificate
+        # Without message security some servers give their certificate with the session, some with the
+        # endpoint, some not at all. The library encrypts the password for the one that is set here.
+        channel.peer_certificate = channel.peer_certificate or endpoint.ServerCertificate or None
+        client.token_policy = token_policy(
+            self._options, endpoint, can_encrypt=channel.peer_certificate is not None
+        )
         await client.activate_session(
             self._options.username,
             self._options.password.get_secret_value() if self._options.password else None,

@@ -37,8 +37,8 @@ FIRST_RETRY, LAST_RETRY = 1.0, 30.0
 """Seconds between attempts for nodes that are not there: doubled from the first to the last."""
 ITEMS_AT_ONCE, ITEMS_UNSTATED = 500, 100
 """Monitored items per request at most; where the server states no limit, as small controllers take."""
-PUBLISHED_AT_ONCE = 5_000
-"""Values per message at most; the server sends the others right after."""
+PUBLISHED_AT_ONCE = 1_000
+"""Values per message at most, so that decoding one takes milliseconds; the others follow right after."""
 
 NAMESPACE_UNKNOWN = "namespace_unknown"
 """Reason of a tag whose namespace URI the server does not have."""

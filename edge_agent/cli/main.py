@@ -1,30 +1,28 @@
 """`edge-agent`: the command line."""
 
+from importlib import import_module
+
 import click
 
 from edge_agent import __version__
-from edge_agent.cli.check import check
-from edge_agent.cli.demo import demo
-from edge_agent.cli.run import run
-from edge_agent.cli.schema import schema
-from edge_agent.cli.simulate import simulate
 from edge_agent.driver import driver_names, load_driver
+
+_OWN = ("run", "check", "schema", "demo", "simulate")
+"""Each in the module of its name, imported when it is asked for: `run` does not pay for the others."""
 
 
 class _Commands(click.Group):
     """The agent's own commands, and those that installed drivers bring under their names."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *self._of_drivers()]
+        drivers = [name for name in driver_names() if load_driver(name).commands() is not None]
+        return [*_OWN, *drivers]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        own = super().get_command(ctx, cmd_name)
-        if own is None and cmd_name in driver_names():
-            return load_driver(cmd_name).commands()
-        return own
-
-    def _of_drivers(self) -> list[str]:
-        return [name for name in driver_names() if load_driver(name).commands() is not None]
+        if cmd_name in _OWN:
+            command: click.Command = getattr(import_module(f"edge_agent.cli.{cmd_name}"), cmd_name)
+            return command
+        return load_driver(cmd_name).commands() if cmd_name in driver_names() else None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,10 +39,3 @@ def main() -> None:
 
     It reads machines and never writes to them. 本程序只读取设备数据，从不写入。
     """
-
-
-main.add_command(run)
-main.add_command(check)
-main.add_command(schema)
-main.add_command(demo)
-main.add_command(simulate)

@@ -19,7 +19,7 @@ from edge_agent.driver import (
 )
 from edge_agent.model.batch import Batch, Value
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
-from edge_agent.model.quality import Quality
+from edge_agent.model.quality import Quality, QualityLevel
 from edge_agent.model.state import UnknownCause
 
 AT_ONCE = 16
@@ -39,6 +39,10 @@ class Answer:
     source_ms: int | None
     received_ms: int
 
+    @property
+    def usable(self) -> bool:
+        return self.flaw is None or self.flaw.level is not QualityLevel.BAD
+
 
 @dataclass(slots=True)
 class Trial:
@@ -56,9 +60,7 @@ class Trial:
     def everything_answered(self) -> bool:
         """Whether there is a usable reading of every tag, and nothing failed."""
         wanted = {(one.id, tag.id) for one in self.connection.equipment for tag in one.tags}
-        usable = {
-            key for key, answer in self.answers.items() if answer.flaw is None or answer.value is not None
-        }
+        usable = {key for key, answer in self.answers.items() if answer.usable}
         return not self.failures and wanted <= usable
 
     def take(self, batch: Batch) -> None:

@@ -50,10 +50,12 @@ def merge_profiles(tree: Node) -> None:
     replace the profile's. The nodes stay the profile's, so a mistake shows where it was written.
     """
     profiles = tree.child("profiles")
-    for _, equipment in all_equipment(tree):
+    for connection, equipment in all_equipment(tree):
         profile = profiles.child(equipment.text_of("profile")) if profiles is not None else None
         if profile is None or not isinstance(equipment.value, dict):
             continue
+        if profile.text_of("driver") != connection.text_of("driver"):
+            continue  # its tags would mean nothing there
         own, common = equipment.child("tags"), profile.child("tags")
         if common is not None and isinstance(common.value, list) and (own is None or not own.broken):
             replaced = {tag.text_of("id"): tag for tag in (own.items() if own is not None else ())}

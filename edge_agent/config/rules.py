@@ -2,10 +2,9 @@
 
 import re
 
-import cel
+from edge_agent.model.expression import Expression
 
 _SYNTAX_ERROR = re.compile(r"ERROR: <input>:\d+:(\d+): (?:Syntax error: )?(.*)")
-_BOUND = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*([A-Za-z_][A-Za-z0-9_]*)\s*,")
 _TEXT_FUNCTIONS = {"contains", "endsWith", "matches", "size", "startsWith"}
 _CONVERSIONS = {"double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"}
 _FUNCTIONS = _TEXT_FUNCTIONS | _CONVERSIONS
@@ -19,14 +18,13 @@ class NotCel(Exception):
 def names_in(expression: str) -> list[str]:
     """The tags that an expression needs, sorted. Raises NotCel."""
     try:
-        program = cel.compile(expression)
+        compiled = Expression(expression)
     except ValueError as error:
         raise NotCel(_first_error(str(error))) from None
-    for function in program.functions():
+    for function in sorted(compiled.functions):
         if function.isidentifier() and function not in _FUNCTIONS:
             raise NotCel(f"there is no function {function}")
-    bound = set(_BOUND.findall(expression))
-    return [name for name in program.variables() if name not in bound]
+    return sorted(compiled.names)
 
 
 def _first_error(message: str) -> str:

@@ -32,16 +32,19 @@ from edge_agent.model.options import ConnectionOptions, TagOptions
 
 @dataclass(frozen=True)
 class Site:
-    """What the agent starts from. Profiles are merged into the equipment, paths are absolute."""
+    """What the agent starts from. Profiles are merged into the equipment, paths are absolute.
 
-    gateway: GatewayOptions
-    data_dir: Path
+    Any text of it may come from the environment, so its `repr` shows the digest alone.
+    """
+
+    gateway: GatewayOptions = field(repr=False)
+    data_dir: Path = field(repr=False)
     register: Register = field(repr=False)
     connections: tuple[ConnectionOptions, ...] = field(repr=False)
     uplinks: tuple[MqttUplinkOptions, ...] = field(repr=False)
     """With `client_id` and `root` filled in."""
-    indicators: IndicatorOptions
-    states: StateOptions
+    indicators: IndicatorOptions = field(repr=False)
+    states: StateOptions = field(repr=False)
     digest: str
     """SHA-256 (hex) of the configuration as resolved, with the register, without secrets."""
     hidden: Hidden = field(repr=False, compare=False)
@@ -109,12 +112,13 @@ class _Drivers:
             *(connections.items() if connections is not None else ()),
             *(profiles.entries().values() if profiles is not None else ()),
         ]
+        installed = driver_names()
         for user in users:
             if isinstance(user.value, dict):
-                yield from self._load_for(user)
+                yield from self._load_for(user, installed)
 
-    def _load_for(self, user: Node) -> Iterator[ConfigProblem]:
-        node, installed = user.child("driver"), driver_names()
+    def _load_for(self, user: Node, installed: list[str]) -> Iterator[ConfigProblem]:
+        node = user.child("driver")
         expected = f"one of: {', '.join(installed)}"
         name = node.value if node is not None else None
         if node is not None and isinstance(name, str) and name in self.by_name:

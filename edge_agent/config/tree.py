@@ -12,6 +12,8 @@ Step: TypeAlias = str | int
 Route: TypeAlias = tuple[Step, ...]
 """The keys and indices that lead to a value."""
 
+_LONGEST_SHOWN = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -97,7 +99,10 @@ class Node:
             return "a list" if self.value else "an empty list"
         if self.value is None:
             return "nothing"
-        return f'"{self.text}"' if isinstance(self.value, str) else self.text
+        if not isinstance(self.value, str):
+            return self.text
+        text = " ".join(self.text.splitlines())
+        return f'"{text}"' if len(text) <= _LONGEST_SHOWN else f'"{text[: _LONGEST_SHOWN - 1]}…"'
 
     def problem(self, found: str, expected: str = "", hint: str = "") -> ConfigProblem:
         """A problem with the value; from now on the node is broken."""

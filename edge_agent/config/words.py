@@ -41,7 +41,9 @@ def in_words(
         if any(node.broken for node in nodes) or route in by_route:
             continue
         node, rest = nodes[-1], route[len(nodes) - 1 :]
-        if kind == "too_short" and len(node.items()) >= part.get("minItems", 0):
+        if kind == "default_factory_not_called":
+            continue  # the field that the default depends on has a mistake of its own
+        if kind == "too_short" and len(node.items()) >= part.get("minItems", 1):
             continue  # too few are left over only because the others have mistakes
         if about_key:
             holder = schema.follow(location[:-1], tree)[1]
@@ -146,7 +148,7 @@ def describe(part: Part, schema: ConfigurationSchema) -> str:
     if kind == "object" and part.get("required"):
         return f"a mapping with {', '.join(part['required'])}"
     if kind == "array" and part.get("minItems"):
-        return f"a list of at least {part['minItems']}"
+        return f"a list with at least {part['minItems']} item"
     return {"boolean": "true or false", "array": "a list", "object": "a mapping (key: value)"}.get(kind, "")
 
 
@@ -155,13 +157,13 @@ def _describe_text(part: Part) -> str:
         is_file = part["format"] == "file-path"
         kind = "an existing file" if is_file else "a path"
         return f"{kind}; paths are relative to the configuration's folder"
-    if part.get("writeOnly"):
-        return "text, ${ENV} or file:PATH"
     if "pattern" in part:
         return _PATTERNS.get(part["pattern"], f"text of the form {part['pattern']}")
-    if "maxLength" in part:
-        return f"text of at most {part['maxLength']} characters"
-    return "text, not empty" if part.get("minLength") else "text"
+    text = "text, ${ENV} or file:PATH" if part.get("writeOnly") else "text"
+    low, high = part.get("minLength", 0), part.get("maxLength")
+    if high is not None:
+        return f"{text} of {low} to {high} characters" if low else f"{text} of at most {high} characters"
+    return f"{text} of at least {low} characters" if low > 1 else f"{text}, not empty" if low else text
 
 
 def _describe_number(name: str, part: Part) -> str:

@@ -113,7 +113,7 @@ def _syntax_problem(file: str, text: str, error: MarkedYAMLError) -> ConfigProbl
     what = " ".join(part for part in (error.context, error.problem) if part)
     if "alias" in what or "tag" in what:
         # Its name may be the beginning of a password that was not put in quotes.
-        what = _QUOTED.sub("", what)
+        what = _QUOTED.sub("", what).rstrip()
     # The parser notices a missing colon one line late, so the line before is looked at too.
     hints = [_syntax_hint(number, lines[number]) for number in (line, line - 1) if 0 <= number < len(lines)]
     hint = next(filter(None, hints), "check the indentation, the quotes and the colons here and above")
@@ -174,7 +174,9 @@ class _TreeReader:
             node.text = source.value
             node.value = self._scalar(source, node)
         elif id(source) in self._open:
-            self.problems.append(node.problem("an alias that stands inside itself", "a value of its own"))
+            self.problems.append(
+                node.problem("found an alias that stands inside itself", "a value of its own")
+            )
         else:
             self._open.add(id(source))
             if isinstance(source, MappingNode):
@@ -193,7 +195,7 @@ class _TreeReader:
         for key_node, value_node in source.value:
             place = _place(self.file, key_node)
             if not isinstance(key_node, ScalarNode):
-                self.problems.append(place.problem(route, "a list or mapping as key", "a name"))
+                self.problems.append(place.problem(route, "found a list or mapping as key", "a name"))
                 continue
             key = key_node.value
             if key in seen:
@@ -212,7 +214,7 @@ class _TreeReader:
         if str(source.tag) == "tag:yaml.org,2002:str":
             return text
         self.problems.append(
-            node.problem("a YAML tag", "a value without one", "text that begins with ! needs quotes")
+            node.problem("found a YAML tag", "a value without one", "text that begins with ! needs quotes")
         )
         return None
 

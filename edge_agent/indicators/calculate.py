@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-import cel
-
 from edge_agent.contract.messages import (
     DefinitionReference,
     EquipmentEvidence,
@@ -17,6 +15,7 @@ from edge_agent.contract.messages import (
 )
 from edge_agent.indicators.definitions import FILTER_COLUMNS, ConnectedRule, Definition
 from edge_agent.model.equipment import Equipment, Register
+from edge_agent.model.expression import Expression
 from edge_agent.model.link import LinkLevel
 
 
@@ -38,8 +37,8 @@ class Calculator:
         self.definition = definition
         self._enterprise = enterprise
         self._register = register
-        self._denominator = cel.compile(definition.denominator)
-        self._numerator = cel.compile(definition.numerator)
+        self._denominator = Expression(definition.denominator)
+        self._numerator = Expression(definition.numerator)
         self._reference = DefinitionReference(
             id=definition.id,
             version=definition.version,
@@ -81,11 +80,11 @@ class Calculator:
         # Dates in the register are those of the plant's calendar: the gateway's local time.
         if not equipment.in_service(datetime.fromtimestamp(now_ms / 1000).date()):
             reason = "not_in_service"
-        elif self._denominator.execute(columns) is not True:
+        elif not self._denominator.holds(columns):
             reason = "outside_denominator"
         else:
             in_denominator = True
-            if self._numerator.execute(columns) is not True:
+            if not self._numerator.holds(columns):
                 reason = "outside_numerator"
             elif rule is not None and not _connected(rule, level, good):
                 reason = f"link_below_{rule.level}"

@@ -7,11 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal
 
-import cel
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
 from edge_agent.model.equipment import Equipment
+from edge_agent.model.expression import Expression
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.options import Duration, Options
 
@@ -25,7 +25,7 @@ class DefinitionError(Exception):
 
 def _filter(expression: str) -> str:
     """A CEL expression over the register's columns."""
-    unknown = set(cel.compile(expression).variables()) - set(FILTER_COLUMNS)
+    unknown = Expression(expression).names - set(FILTER_COLUMNS)
     if unknown:
         raise ValueError(f"no column of the register to filter by: {', '.join(sorted(unknown))}")
     return expression

@@ -12,7 +12,7 @@ from amqtt.broker import Broker  # type: ignore[import-untyped]  # amqtt comes w
 from amqtt.contexts import BrokerConfig, ListenerConfig  # type: ignore[import-untyped]
 from amqtt.errors import BrokerError  # type: ignore[import-untyped]
 
-DEFAULT_PORT = 11883
+from edge_agent.simulator.fleet import DEFAULT_BROKER_PORT
 
 _PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
 """The whole list: without the plugins that log every packet and fill the $SYS topics."""
@@ -33,7 +33,7 @@ async def serve(port: int) -> None:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_BROKER_PORT, show_default=True)
 def main(port: int) -> None:
     """Run an MQTT 3.1.1 broker on the loopback, for the demo. Anybody on this machine may connect."""
     # What it says of clients that come, go and break off is of no interest in a demo.

@@ -12,11 +12,16 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
-from edge_agent.simulator.broker import DEFAULT_PORT as DEFAULT_BROKER_PORT
-from edge_agent.simulator.fleet import DEFAULT_MODBUS_PORT, DEFAULT_OPCUA_PORT, MODBUS_SERVERS
+from edge_agent.simulator.fleet import (
+    DEFAULT_BROKER_PORT,
+    DEFAULT_MODBUS_PORT,
+    DEFAULT_OPCUA_PORT,
+    MODBUS_SERVERS,
+)
 from edge_agent.simulator.life import DEFAULT_SEED
 
 READY_LIMIT_S = 30.0
@@ -146,6 +151,8 @@ def workshop(ports: Ports, seed: int = DEFAULT_SEED, since_ms: int | None = None
 
 
 def embedded_broker(ports: Ports) -> Process:
-    """The demo's broker."""
+    """The demo's broker. Raises StageError if it is not installed."""
+    if find_spec("amqtt") is None:
+        raise StageError('the demo needs its broker: pip install "edge-agent[demo]"')
     command = [sys.executable, "-m", "edge_agent.simulator.broker", "--port", str(ports.broker)]
     return Process("embedded broker", command)

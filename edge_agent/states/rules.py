@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import cel
-
 from edge_agent.model.batch import Value
+from edge_agent.model.expression import CannotEvaluateError, Expression
 from edge_agent.model.options import StateRule
 from edge_agent.model.state import StateWithCause, UnknownCause, unknown
 
@@ -13,23 +12,21 @@ class RuleSet:
     """The compiled rules of one equipment. Raises ValueError for an expression that is no CEL."""
 
     def __init__(self, rules: Sequence[StateRule]) -> None:
-        self._rules = [(cel.compile(rule.when), StateWithCause(rule.state, rule.cause)) for rule in rules]
-        self.tags = tuple(sorted({name for program, _ in self._rules for name in program.variables()}))
+        self._rules = [(Expression(rule.when), StateWithCause(rule.state, rule.cause)) for rule in rules]
+        self.tags = tuple(sorted(frozenset().union(*(rule.names for rule, _ in self._rules))))
         """The tags that the rules need."""
 
     def decide(self, values: dict[str, Value]) -> StateWithCause:
         """The state under `values`, in which a tag without a usable value is missing.
 
-        (Missing and not None, because in CEL `None == 1` is false and would let the next rule win.)
         A rule that cannot be evaluated decides nothing, and neither do those behind it: it may have been
         the one that holds.
         """
-        for program, result in self._rules:
+        for rule, result in self._rules:
             try:
-                holds = program.execute(values)
-            except (TypeError, RuntimeError, ValueError):
-                missing = any(name not in values for name in program.variables())
+                if rule.holds(values):
+                    return result
+            except CannotEvaluateError:
+                missing = not rule.names <= values.keys()
                 return unknown(UnknownCause.BAD_QUALITY if missing else UnknownCause.UNDECIDED)
-            if holds is True:
-                return result
         return unknown(UnknownCause.UNDECIDED)

@@ -48,7 +48,9 @@ class BusEquipment(EquipmentOptions):
     def _addresses(self) -> "BusEquipment":
         for tag in self.tags:
             if tag.address > self.highest:
-                raise ValueError(f"tag {tag.id} is at {tag.address}, above the highest address {self.highest}")
+                raise ValueError(
+                    f"tag {tag.id} is at {tag.address}, above the highest address {self.highest}"
+                )
         return self
 
 
@@ -142,7 +144,9 @@ class FeedDriver(StreamingDriver[FeedConnection, FeedEquipment, FeedTag]):
     async def close(self) -> None: ...
 
     def plan(self) -> Sequence[PlannedRequest]:
-        return [PlannedRequest(one.equipment.id, one.period, "subscription", one.names) for one in self.tag_sets]
+        return [
+            PlannedRequest(one.equipment.id, one.period, "subscription", one.names) for one in self.tag_sets
+        ]
 
     async def probe(self) -> ProbeResult:
         raise ConnectionFailed(UnknownCause.PROTOCOL_ERROR, "does not say who it is")

@@ -25,6 +25,8 @@ class Settings:
     namespaces_before: int = 0
     """How many foreign namespaces stand before ours, as after an update of the server."""
     max_items_per_call: int = 10_000
+    publish_requests: int = 100
+    """How many publish requests may wait."""
     refuse_more_items: bool = False
     """Answer requests of more than `max_items_per_call` items with a fault, and state no limit."""
 

@@ -106,6 +106,7 @@ class Machine:
             return await create(params)
 
         processor_class._process_message = watched
+        processor_class.publish_request_limit = lambda *_: settings.publish_requests
         processor_class.open_secure_channel = opening
         service.create_monitored_items = limited
 

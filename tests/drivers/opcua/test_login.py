@@ -1,6 +1,7 @@
 """Who may log in, and what a listener on the wire sees of the password."""
 
 import asyncio
+import logging
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,9 @@ def test_the_password_is_encrypted_where_the_server_can(start_server: StartServe
     assert "BadUserAccessDenied" in str(_refused(server.port, username=USER[0], password=USER[0]))
 
 
-def test_a_password_does_not_travel_readable_unless_that_is_asked_for(start_server: StartServer) -> None:
+def test_a_password_does_not_travel_readable_unless_that_is_asked_for(
+    start_server: StartServer, caplog: pytest.LogCaptureFixture
+) -> None:
     server = start_server(user=USER)
 
     async def body(**more: object) -> bytes:
@@ -64,7 +67,9 @@ def test_a_password_does_not_travel_readable_unless_that_is_asked_for(start_serv
         asyncio.run(body())
     assert failure.value.cause is UnknownCause.REFUSED
     assert "plain_password" in failure.value.remedy
+    caplog.set_level(logging.DEBUG)
     asyncio.run(body(plain_password=True))
+    assert USER[1] not in caplog.text
 
 
 def test_anonymous_where_a_user_is_wanted(start_server: StartServer) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -186,6 +187,20 @@ def test_a_node_that_vanishes_without_a_word_is_bad(
             assert life.shows("A", "t0", 0)
             server.ask("put", "A.t2", 22)
             await life.until(lambda: life.shows("A", "t2", 22))
+            assert life.failures == []
+
+    asyncio.run(body())
+
+
+def test_a_server_that_lets_fewer_publish_requests_wait(start_server: StartServer) -> None:
+    server = start_server(publish_requests=1)
+    server.ask("put", "A.t", 0)
+
+    async def body() -> None:
+        async with Life(driver_for(connection(server.port, {"A": [tag("t", "A.t")]}))) as life:
+            for number in range(1, 11):
+                server.ask("put", "A.t", number)
+                await life.until(partial(life.shows, "A", "t", number))
             assert life.failures == []
 
     asyncio.run(body())

@@ -1,0 +1,35 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lock dist clean
+.NOTPARALLEL:
+
+PYTHON ?= python3
+export PYTHON
+
+help: ## show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: ## a simulated workshop, a broker and the agent, as a live table (SECONDS=20 ends by itself)
+	@scripts/bootstrap demo
+	@exec .venv/bin/edge-agent demo $(if $(SECONDS),--seconds $(SECONDS))
+
+test: lint ## lint, then all tests; brings what they need (mosquitto, libmodbus, a C compiler, socat)
+	@scripts/debian-tools
+	@. scripts/env.sh && exec .venv/bin/pytest
+
+lint: ## ruff, mypy strict and the import rules
+	@scripts/bootstrap test
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+lock: ## pin the requirements again after a change in pyproject.toml or requirements/*.in
+	@scripts/bootstrap test
+	scripts/lock
+
+dist: ## the wheel, in dist/
+	@scripts/bootstrap demo
+	.venv/bin/hatchling build -t wheel
+
+clean: ## remove the environment, unpacked tools, caches and wheels
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

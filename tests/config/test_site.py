@@ -1,0 +1,155 @@
+"""A right configuration, and what comes of it."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.config import ConfigError, Site, load_site, tag_sets
+from edge_agent.config import profiles as profiles_module
+from edge_agent.driver import AnyDriver
+from tests.config.plant import GOOD, load, write_site
+
+PROFILES = """\
+profiles:
+  lathe:
+    driver: bus
+    tags: [{id: status, address: 1}, {id: alarm, address: 2, period: 5s}]
+    states: [{when: status == 1, state: running}]
+connections:
+  - id: cell-b
+    driver: bus
+    host: ok
+    period: 500ms
+    equipment:
+      - {id: CNC-02, profile: lathe}
+      - id: CNC-03
+        profile: lathe
+        tags: [{id: parts, address: 7, period: 5s}, {id: alarm, address: 3}]
+        states: [{when: parts > 0, state: idle}]
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    (tmp_path / "a.yaml").write_text(PROFILES)
+    write_site(tmp_path)
+    return load_site(tmp_path)
+
+
+def test_defaults(tmp_path: Path) -> None:
+    site = load_site(write_site(tmp_path))
+    assert site.data_dir == tmp_path / "data"
+    assert [one.id for one in site.register.equipment] == ["CNC-01", "CNC-02", "CNC-03"]
+    assert site.uplinks == ()
+    assert (site.indicators.every, site.indicators.definitions, site.states.stale_after) == (60.0, None, 3.0)
+
+
+def test_a_profile_gives_tags_and_rules(site: Site) -> None:
+    cnc_02, cnc_03 = site.connections[0].equipment
+    assert [tag.id for tag in cnc_02.tags] == ["status", "alarm"]
+    assert [rule.state for rule in cnc_02.states] == ["running"]
+    assert [tag.id for tag in cnc_03.tags] == ["status", "alarm", "parts"]
+    assert [getattr(tag, "address", None) for tag in cnc_03.tags] == [1, 3, 7]
+    assert [rule.state for rule in cnc_03.states] == ["idle"]
+
+
+def test_tag_sets_are_by_equipment_and_period(site: Site) -> None:
+    sets = [(one.equipment.id, one.period, one.names) for one in tag_sets(site.connections[0])]
+    assert sets == [
+        ("CNC-02", 0.5, ("status",)),
+        ("CNC-02", 5.0, ("alarm",)),
+        ("CNC-03", 0.5, ("status", "alarm")),
+        ("CNC-03", 5.0, ("parts",)),
+    ]
+
+
+def test_a_profile_is_checked_against_the_equipment_that_uses_it(tmp_path: Path) -> None:
+    text = PROFILES.replace("{id: CNC-02, profile: lathe}", "{id: CNC-02, profile: lathe, highest: 1}")
+    (tmp_path / "a.yaml").write_text(text)
+    write_site(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        load_site(tmp_path)
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.line) == ("connections[0].equipment[0]", 12)
+    assert problem.found == "tag alarm is at 2, above the highest address 1"
+
+
+UPLINKS = """\
+uplinks:
+  - {id: region, type: mqtt, host: broker, tls: {}, username: me, password: "${TOP_SECRET}"}
+  - {id: plant, type: mqtt, host: broker, port: 1884, client_id: own, root: "plant/{gateway}"}
+"""
+
+
+def test_uplinks_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOP_SECRET", "hunter2")
+    region, plant = load_site(write_site(tmp_path, GOOD + UPLINKS)).uplinks
+    assert (region.port, region.client_id) == (8883, "gw-01")
+    assert region.root == "fta/v1/330300/91350100M000100Y43/gw-01"
+    assert region.password is not None
+    assert region.password.get_secret_value() == "hunter2"
+    assert (plant.port, plant.client_id, plant.root) == (1884, "own", "plant/gw-01")
+
+
+def test_the_digest_is_of_what_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOP_SECRET", "one")
+    config = write_site(tmp_path, GOOD + UPLINKS)
+    digest = load_site(config).digest
+    monkeypatch.setenv("TOP_SECRET", "another")
+    config.write_text(f"# a remark\n{UPLINKS}{GOOD}profiles: {{}}\n")
+    assert load_site(config).digest == digest
+    config.write_text((GOOD + UPLINKS).replace("address: 1", "address: 2"))
+    assert load_site(config).digest != digest
+    write_site(tmp_path, GOOD + UPLINKS, register="id,name,workshop\nCNC-01,Lathe,Hall 1\n")
+    assert load_site(config).digest != digest
+
+
+def test_a_shipped_profile_is_named_with_its_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = tmp_path / "profiles" / "bus"
+    shipped.mkdir(parents=True)
+    (shipped / "mill.yaml").write_text("driver: bus\ntags: [{id: status, address: 8}]\n")
+    monkeypatch.setattr(profiles_module, "shipped", lambda *parts: tmp_path.joinpath(*parts))
+    text = GOOD.split("        tags:")[0] + "        profile: bus/mill\n"
+    (equipment,) = load_site(write_site(tmp_path / "site", text)).connections[0].equipment
+    assert [getattr(tag, "address", None) for tag in equipment.tags] == [8]
+
+    (shipped / "mill.yaml").write_text("driver: bus\ntags: [{id: status, adress: 8}]\n")
+    with pytest.raises(ConfigError) as caught:
+        load_site(tmp_path / "site" / "site.yaml")
+    assert {(problem.file, problem.line) for problem in caught.value.problems} == {
+        (str(shipped / "mill.yaml"), 2)
+    }
+
+    with pytest.raises(ConfigError, match='did you mean "bus/mill"'):
+        load_site(write_site(tmp_path / "site", text.replace("bus/mill", "bus/mil")))
+
+
+def test_a_driver_that_cannot_be_imported_is_a_mistake_of_the_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    monkeypatch.setattr("edge_agent.config.site.load_driver", broken)
+    with pytest.raises(ConfigError) as caught:
+        load_site(write_site(tmp_path))
+    (problem,) = caught.value.problems
+    assert problem.field == "connections[0].driver"
+    assert problem.found == "the driver bus cannot be loaded: No module named 'bus'"
+
+
+def test_only_the_drivers_that_are_named_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    def load_and_note(name: str) -> type[AnyDriver]:
+        loaded.append(name)
+        return load(name)
+
+    monkeypatch.setattr("edge_agent.config.site.load_driver", load_and_note)
+    load_site(write_site(tmp_path))
+    assert loaded == ["bus"]
+
+
+def test_the_demo_is_right(installed_drivers: None) -> None:
+    site = load_site(Path(__file__).parents[2] / "configs" / "demo")
+    assert len(site.register.equipment) == 20
