@@ -214,7 +214,7 @@ def main(devices: int, registers: int, period: float, seconds: float, bare: bool
     load = Load(devices, registers, period)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        broker = stack.enter_context(Mosquitto(folder / "broker", "max_inflight_messages 1000"))
+        broker = stack.enter_context(Mosquitto(folder / "broker", "max_inflight_messages 1000\nset_tcp_nodelay true"))
         server = stack.enter_context(process(sys.executable, "-m", "benchmarks.modbus_load_server"))
         port = int(line_of(server))
         contenders = [agent_figures(load, port, broker, folder, seconds)]

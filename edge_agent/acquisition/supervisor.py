@@ -7,7 +7,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from edge_agent.acquisition.backoff import Backoff
 from edge_agent.acquisition.schedule import Schedule
 from edge_agent.driver import (
     AnyDriver,
@@ -18,6 +17,7 @@ from edge_agent.driver import (
     PolledDriver,
     StreamingDriver,
 )
+from edge_agent.model.backoff import Backoff
 from edge_agent.model.batch import Batch
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
 from edge_agent.model.state import UnknownCause

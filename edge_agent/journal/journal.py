@@ -44,6 +44,8 @@ class Journal:
         self._taken = {name: cursor.acked_seq for name, cursor in self._store.cursors.items()}
         self._last = {name: cursor.last_seq for name, cursor in self._store.cursors.items()}
         self._saved = dict(self._taken)
+        self._newest: dict[str, list[Entry]] = {}
+        """The group committed last, so that an uplink without a backlog need not read the disk."""
         self._wanted = asyncio.Event()
         self._moved = asyncio.Event()
         self._committed = asyncio.Condition()
@@ -125,6 +127,9 @@ class Journal:
         """At least one and up to `limit` entries after `after_seq`, in order; waits while there are none."""
         async with self._committed:
             await self._committed.wait_for(lambda: self._last[uplink] > after_seq)
+        newest = self._newest.get(uplink)
+        if newest and newest[0].seq <= after_seq + 1:
+            return newest[after_seq + 1 - newest[0].seq :][:limit]
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._store.read, uplink, after_seq, limit)
 
@@ -162,7 +167,9 @@ class Journal:
             return True
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._thread, lambda: self._store.commit(group, acked, sync=sync))
+            self._newest = await loop.run_in_executor(
+                self._thread, lambda: self._store.commit(group, acked, sync=sync)
+            )
         except sqlite3.Error as error:
             group.extend(self._pending)
             self._pending = group

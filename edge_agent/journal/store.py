@@ -119,8 +119,12 @@ class Store:
         self._db.execute("COMMIT")
         return cursors
 
-    def commit(self, records: Sequence[Record], acked: Mapping[str, int], *, sync: bool) -> None:
+    def commit(
+        self, records: Sequence[Record], acked: Mapping[str, int], *, sync: bool
+    ) -> dict[str, list[Entry]]:
         """Write records and cursor positions in one transaction; with `sync`, down to the medium.
+
+        Returns the records with their numbers, by uplink.
 
         Without `sync` they survive a kill of the process, but not a power cut. Raises sqlite3.Error, and
         has then changed nothing.
@@ -128,6 +132,7 @@ class Store:
         last = {name: cursor.last_seq for name, cursor in self.cursors.items()}
         rows: list[tuple[int, str, str, int, bytes]] = []
         numbers: list[tuple[int, int, int]] = []
+        entries: dict[str, list[Entry]] = {name: [] for name in self.cursors}
         next_record = self._next_record
         for record in records:
             takers = [name for name, classes in self.carries.items() if record.record_class in classes]
@@ -139,6 +144,7 @@ class Store:
             for name in takers:
                 last[name] += 1
                 numbers.append((self.cursors[name].id, last[name], next_record))
+                entries[name].append(Entry(last[name], record))
             next_record += 1
 
         self._db.execute(f"PRAGMA synchronous = {'FULL' if sync else 'NORMAL'}")
@@ -161,6 +167,7 @@ class Store:
         for name, cursor in self.cursors.items():
             cursor.last_seq = last[name]
             cursor.acked_seq = max(cursor.acked_seq, acked.get(name, 0))
+        return entries
 
     def _forget(self, acked: Mapping[str, int]) -> None:
         for name, seq in acked.items():

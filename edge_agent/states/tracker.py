@@ -29,6 +29,10 @@ class _Machine:
     decided: StateWithCause | None = None
     """What the rules said of `values`; None when that has to be asked anew."""
     heard_ms: int | None = None
+    layout: Sequence[str] = ()
+    """The tags of the newest batch; polled batches bring the same object each time."""
+    places: list[tuple[str, int]] = field(default_factory=list)
+    """Which tags that the rules need stand where in `layout`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +84,14 @@ class StateTracker:
 
     def _take(self, machine: _Machine, batch: Batch) -> bool:
         """Whether a value that the rules need is now another one."""
-        changed = False
-        tags, values = batch.tags, batch.values
-        for name in machine.rules.tags:
+        if batch.tags is not machine.layout:
             # The last of several values of a tag is the current one.
-            index = _last_index(tags, name)
-            if index is None:
-                continue
-            value = values[index] if batch.usable(index) else None
+            at = {name: index for index, name in enumerate(batch.tags)}
+            machine.layout = batch.tags
+            machine.places = [(name, at[name]) for name in machine.rules.tags if name in at]
+        changed = False
+        for name, index in machine.places:
+            value = batch.values[index] if batch.usable(index) else None
             if value is None:
                 changed |= machine.values.pop(name, None) is not None
             elif machine.values.get(name) != value:
@@ -128,13 +132,6 @@ class StateTracker:
         ended = Interval(equipment, machine.since_ms, time_ms, machine.now)
         machine.now, machine.since_ms = state, time_ms
         self._changed(ended, Interval(equipment, time_ms, None, state))
-
-
-def _last_index(tags: Sequence[str], name: str) -> int | None:
-    for index in range(len(tags) - 1, -1, -1):
-        if tags[index] == name:
-            return index
-    return None
 
 
 def totals_ms(intervals: Iterable[Interval], from_ms: int, to_ms: int) -> Mapping[StateWithCause, int]:

@@ -161,6 +161,7 @@ def test_a_message_refused_by_the_broker_is_kept_and_reported_once(
         with Platform(broker.port, username="platform") as platform:
             bench.run(work)
             platform.wait_for(lambda _: sorted(platform.numbered()) == [1, 2, 3, 4, 5])
+        assert [kind for kind, _ in bench.told] == ["uplink_refused", "uplink_up"]
 
 
 def test_a_brokers_limit_on_messages_in_flight_is_heeded(tmp_path: Path) -> None:

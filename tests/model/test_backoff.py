@@ -1,4 +1,4 @@
-from edge_agent.acquisition.backoff import Backoff
+from edge_agent.model.backoff import Backoff
 
 
 def test_delays_double_to_the_limit_and_start_again_after_a_success() -> None:

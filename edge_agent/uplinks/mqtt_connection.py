@@ -1,0 +1,221 @@
+"""One MQTT connection on the event loop: paho speaks the protocol, asyncio watches its socket."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.config.models import MqttUplinkOptions, TlsOptions
+
+KEEPALIVE_S = 30
+ANSWER_S = 10.0
+"""Limit for the broker's answer to CONNECT."""
+MISC_S = 1.0
+IN_FLIGHT = 100
+"""Messages on their way at most, or fewer if the broker says so."""
+GOODBYE_S = 2.0
+
+
+class MqttError(Exception):
+    """No connection, or no longer one; the message is for a technician."""
+
+
+class MqttConnection:
+    """Opened once and closed once; whoever wants to reconnect makes a new one.
+
+    Everything happens on the event loop, without a thread, except opening: there, name resolution, TCP and
+    TLS may take long.
+    """
+
+    def __init__(
+        self,
+        options: MqttUplinkOptions,
+        will: tuple[str, bytes],
+        acknowledged: Callable[[int, ReasonCode], None],
+    ) -> None:
+        """`will` is topic and payload, retained; `acknowledged` is told message id and reason of each PUBACK.
+
+        Raises OSError, ssl.SSLError for TLS files that cannot be used.
+        """
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[int] = self._loop.create_future()
+        self._lost: asyncio.Future[None] = self._loop.create_future()
+        self._misc: asyncio.TimerHandle | None = None
+        self._reading = -1
+        """The socket's descriptor while it is watched."""
+        self._writing = False
+        self.window = IN_FLIGHT
+        """How many messages may be on their way."""
+        version = MQTTProtocolVersion.MQTTv5 if options.version == "5" else MQTTProtocolVersion.MQTTv311
+        clean: dict[str, Any] = {} if options.version == "5" else {"clean_session": True}
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=options.client_id,
+            protocol=version,
+            reconnect_on_failure=False,
+            **clean,
+        )
+        if options.username is not None:
+            password = options.password.get_secret_value() if options.password else None
+            client.username_pw_set(options.username, password)
+        if options.tls is not None:
+            client.tls_set_context(_tls_context(options.tls))
+        client.will_set(will[0], will[1], qos=1, retain=True)
+        client.max_inflight_messages_set(IN_FLIGHT + 1)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = lambda _client, _data, mid, reason, _properties: acknowledged(mid, reason)
+        client.on_socket_open = _send_at_once
+        client.on_socket_close = lambda *_: self._unwatch()
+        self._client = client
+
+    async def open(self) -> None:
+        """Connect, and wait until the broker has accepted. Raises MqttError."""
+        try:
+            await asyncio.to_thread(self._client.connect, self._options.host, self._options.port, KEEPALIVE_S)
+        except OSError as error:
+            where = f"{self._options.host}:{self._options.port}"
+            raise MqttError(f"no connection to {where}: {_plain(error)}") from error
+        connection = self._client.socket()
+        if connection is not None:
+            self._reading = connection.fileno()
+            self._loop.add_reader(self._reading, self._read)
+            self._keep()
+            self._write_rest()
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                receive_maximum = await self._opened
+        except TimeoutError as error:
+            raise MqttError("the broker does not answer to CONNECT") from error
+        # paho does not heed the broker's limit; one place is kept for the status message.
+        self.window = max(1, min(IN_FLIGHT, receive_maximum - 1))
+
+    async def lost(self) -> None:
+        """Wait until the connection is lost, and raise MqttError."""
+        await asyncio.shield(self._lost)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool) -> int:
+        """Send at QoS 1; returns the message's id. Raises MqttError."""
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise MqttError(f"cannot send: {paho.error_string(info.rc)}")
+        self._write_rest()
+        return info.mid
+
+    async def close(self, farewell: tuple[str, bytes] | None = None) -> None:
+        """Disconnect; with `farewell` (topic and payload, retained) publish that first. Safe twice."""
+        self._client.on_disconnect = None  # from here on it is meant
+        if self._client.is_connected() and farewell is not None:
+            said = asyncio.Event()
+            self._client.on_publish = lambda *_: said.set()
+            with contextlib.suppress(MqttError, TimeoutError):
+                self.publish(*farewell, retain=True)
+                await asyncio.wait_for(said.wait(), GOODBYE_S)
+        self._client.disconnect()
+        self._unwatch()
+        if self._misc is not None:
+            self._misc.cancel()
+        connection = self._client.socket()
+        if connection is not None:
+            connection.close()
+        for waiting in (self._opened, self._lost):
+            waiting.cancel()
+
+    # paho asks, asyncio watches.
+
+    def _read(self) -> None:
+        self._client.loop_read()
+        connection = self._client.socket()
+        # What TLS has already taken from the socket wakes nobody.
+        while isinstance(connection, ssl.SSLSocket) and connection.pending():
+            self._client.loop_read()
+            connection = self._client.socket()
+
+    def _keep(self) -> None:
+        """Keep-alive, once a second."""
+        self._client.loop_misc()
+        self._misc = self._loop.call_later(MISC_S, self._keep)
+
+    def _write_rest(self) -> None:
+        """paho has written what the socket took; see to the rest of it."""
+        if self._client.want_write() and self._reading >= 0 and not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._reading, self._write)
+
+    def _write(self) -> None:
+        self._client.loop_write()
+        if not self._client.want_write():
+            self._unwatch_writing()
+
+    def _unwatch_writing(self) -> None:
+        if self._writing:
+            self._loop.remove_writer(self._reading)
+            self._writing = False
+
+    def _unwatch(self) -> None:
+        self._unwatch_writing()
+        if self._reading >= 0:
+            self._loop.remove_reader(self._reading)
+            self._reading = -1
+
+    def _on_connect(
+        self,
+        _client: paho.Client,
+        _data: object,
+        _flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if self._opened.done():
+            return
+        if reason.is_failure:
+            self._opened.set_exception(MqttError(f"the broker refuses the connection: {reason}"))
+        else:
+            self._opened.set_result(getattr(properties, "ReceiveMaximum", 65_535))
+
+    def _on_disconnect(
+        self,
+        _client: paho.Client,
+        _data: object,
+        _flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        error = MqttError(f"connection lost: {reason}")
+        waiting = self._lost if self._opened.done() else self._opened
+        if not waiting.done():
+            waiting.set_exception(error)
+
+
+def _send_at_once(_client: paho.Client, _data: object, connection: "paho.SocketLike") -> None:
+    """Without this a small message waits up to 40 ms for the acknowledgement of the one before it."""
+    if isinstance(connection, socket.socket):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _tls_context(tls: TlsOptions) -> ssl.SSLContext:
+    """TLS 1.2 or newer, the server verified by name and chain. Raises OSError, ssl.SSLError."""
+    context = ssl.create_default_context(cafile=tls.ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.certificate is not None:
+        context.load_cert_chain(tls.certificate, tls.key)
+    return context
+
+
+def _plain(error: OSError) -> str:
+    """What went wrong with a connection, for a technician."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message}); check tls.ca and the host's name"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason})"
+    if isinstance(error, socket.gaierror):
+        return "its name cannot be resolved"
+    return str(error)
