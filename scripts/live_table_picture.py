@@ -22,8 +22,8 @@ from edge_agent.config.site import load_site
 from edge_agent.simulator.stage import copy_configuration, embedded_broker, free_ports, workshop
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "live-table.svg"
-COLUMNS = 118
-SECONDS = 30.0
+COLUMNS = 128
+SECONDS = 24.0
 CELL = 20 * 0.61
 """Width of a terminal's column in the picture: rich's font size and the ratio of width to height."""
 
