@@ -21,7 +21,9 @@ class Head(msgspec.Struct):
     seq: int
     equipment: str
     received: int
-    values: list[int | float | None]
+    values: list[int | float | bool | str | None]
+    tags: list[str] = []
+    source: list[int | None] | None = None
 
 
 class Receiver:
@@ -30,6 +32,8 @@ class Receiver:
         self._lock = threading.Lock()
         self._reset()
         self._last: dict[str, int] = {}
+        self._counters: dict[str, int] = {}
+        self.total = 0
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
@@ -37,8 +41,9 @@ class Receiver:
         self._client.loop_start()
 
     def _reset(self) -> None:
-        self.messages = self.values = self.torn = 0
+        self.messages = self.values = self.torn = self.missed = self.repeated = 0
         self.latencies: list[float] = []
+        self.ages: list[float] = []
         self.gaps: dict[str, list[int]] = defaultdict(list)
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
@@ -53,8 +58,21 @@ class Receiver:
             if last is not None:
                 self.gaps[head.equipment].append(head.received - last)
             self._last[head.equipment] = head.received
-            if isinstance(values[0], int) and values[-1] != (values[0] + len(values) - 1) % 65536:
+            self.total += len(values)
+            if head.source is not None:
+                self.ages.append(now - min(source for source in head.source if source is not None))
+                self._count(head)
+            elif isinstance(values[0], int) and values[-1] != (values[0] + len(values) - 1) % 65536:
                 self.torn += 1
+
+    def _count(self, head: Head) -> None:
+        """Where there are source times, the tag `t0` counts up by one with each change."""
+        for tag, value in zip(head.tags, head.values, strict=True):
+            if tag == "t0" and isinstance(value, int):
+                step = value - self._counters.get(head.equipment, value - 1)
+                self.missed += max(step - 1, 0)
+                self.repeated += step <= 0
+                self._counters[head.equipment] = value
 
     def take(self) -> dict[str, object]:
         with self._lock:
@@ -64,6 +82,10 @@ class Receiver:
                 "messages": self.messages,
                 "values": self.values,
                 "torn": self.torn,
+                "missed": self.missed,
+                "repeated": self.repeated,
+                "total": self.total,
+                "source_ms": [_part(sorted(self.ages), p) for p in (0.5, 0.99, 1.0)],
                 "devices": len(self.gaps),
                 "latency_ms": [_part(latencies, p) for p in (0.5, 0.99, 1.0)],
                 "gap_ms": [_part(gaps, p) for p in (0.0, 0.01, 0.5, 0.99, 1.0)],

@@ -145,6 +145,14 @@ class Agent:
             configuration=self.site.digest,
             down_ms=self.resumed_after_ms,
         )
+        for uplink, (first, last) in self.journal.lost_numbers.items():
+            self._event(
+                "numbers_lost",
+                "given to readings that a power cut took, or to none; they do not come again",
+                uplink,
+                first=first,
+                last=last,
+            )
         self._append(RecordClass.REGISTER, "", messages.register(self.site.register, now))
         for equipment in self.site.register.equipment:
             self._announce(equipment.id, now)
@@ -166,7 +174,6 @@ class Agent:
         """Stop acquisition, give uplinks up to `drain_s` to deliver, and close everything."""
         await _end(self._acquisition)
         self._event("agent_stopped", f"version {__version__}")
-        await self.journal.flush()
         await self._drain(drain_s)
         await _end(self._services)
         await self.journal.close()
@@ -178,6 +185,7 @@ class Agent:
     async def _drain(self, limit_s: float) -> None:
         try:
             async with asyncio.timeout(limit_s):
+                await self.journal.flush()
                 await self.journal.delivered()
         except TimeoutError:
             left = {u.id: self.journal.depth(u.id) for u in self.uplinks}
@@ -324,13 +332,9 @@ class Agent:
     def state_figures(self) -> None:
         """Work out all figures now, and send them."""
         now = CLOCK.now_ms()
-        unknown_now = frozenset(
-            e.id
-            for e in self.site.register.equipment
-            if self.tracker.current(e.id).state.state is MachineState.UNKNOWN
-        )
+        states = {e.id: self.tracker.current(e.id).state.state for e in self.site.register.equipment}
         for calculator in self.calculators:
-            statements = calculator.statements(self._links, unknown_now, now)
+            statements = calculator.statements(self._links, states, now)
             self.statements[calculator.definition.id] = statements
             self._append(RecordClass.STATEMENTS, calculator.definition.id, statements)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ PARK_AFTER = 2
 """Failures in a row after which an equipment is only asked now and then, so that its time-outs cost its
 neighbours on the same line no more than that."""
 CLOSE_LIMIT_S = 5.0
+SLOT_S = 0.05
+"""Connections take turns in slots of this length: a handful asked together cost one wake-up, and a hundred
+are still not asked in the same instant."""
 
 AnyPolled = PolledDriver[ConnectionOptions, EquipmentOptions, TagOptions]
 AnyStreaming = StreamingDriver[ConnectionOptions, EquipmentOptions, TagOptions]
@@ -148,7 +152,7 @@ class ConnectionSupervisor:
     async def _poll(self, driver: AnyPolled) -> None:
         loop = asyncio.get_running_loop()
         shortest = min(tag_set.period for tag_set in driver.tag_sets)
-        start = loop.time() + self._phase * shortest
+        start = math.ceil((loop.time() + self._phase * shortest) / SLOT_S) * SLOT_S
         schedule = Schedule([(tag_set, tag_set.period) for tag_set in driver.tag_sets], start)
         limits = self._read_limits(driver)
         parking = _Parking()

@@ -14,11 +14,11 @@ _OWN = ("run", "check", "schema", "demo", "simulate")
 class _Commands(click.Group):
     """The agent's own commands, and those that installed drivers bring under their names."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         drivers = [name for name in driver_names() if load_driver(name).commands() is not None]
         return [*_OWN, *drivers]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         if cmd_name in _OWN:
             command: click.Command = getattr(import_module(f"edge_agent.cli.{cmd_name}"), cmd_name)
             return command
@@ -28,7 +28,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="edge-agent")
 def main() -> None:
-    """Reads shop-floor machines, works out 联网率, 数控化率 and machine time, and reports them over MQTT.
+    """Reads shop-floor machines, works out 联网率 and 数控化率, and reports them over MQTT.
 
     \b
     First steps:

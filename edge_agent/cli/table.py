@@ -31,8 +31,12 @@ def live_table(agent: Agent) -> RenderableType:
 
 def _machines(views: list[EquipmentView]) -> Table:
     table = Table(title="设备 Equipment", title_justify="left", box=None, pad_edge=False)
-    for heading in ("编号 id", "名称 name", "车间 workshop", "状态 state", "原因 cause", "联网 link"):
+    table.add_column("编号 id", no_wrap=True, min_width=max(len(view.equipment.id) for view in views))
+    for heading in ("名称 name", "车间 workshop"):
         table.add_column(heading, no_wrap=True)
+    table.add_column("状态 state", no_wrap=True, min_width=14)
+    table.add_column("原因 cause", no_wrap=True)
+    table.add_column("联网 link", no_wrap=True, min_width=19)
     table.add_column("数据龄 age", justify="right")
     for view in views:
         state, state_style = _STATES[view.state.state]

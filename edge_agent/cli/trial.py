@@ -58,8 +58,10 @@ class Trial:
 
     @property
     def everything_answered(self) -> bool:
-        """Whether there is a usable reading of every tag, and nothing failed."""
-        wanted = {(one.id, tag.id) for one in self.connection.equipment for tag in one.tags}
+        """Whether there is a usable reading of every tag that is not optional, and nothing failed."""
+        wanted = {
+            (one.id, tag.id) for one in self.connection.equipment for tag in one.tags if not tag.optional
+        }
         usable = {key for key, answer in self.answers.items() if answer.usable}
         return not self.failures and wanted <= usable
 

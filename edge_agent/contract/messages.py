@@ -111,6 +111,7 @@ class EquipmentEvidence(Struct, frozen=True):
     in_denominator: bool
     in_numerator: bool
     reason: str
+    state: str
     link: str
     good_readings: int
     last_good: int | None

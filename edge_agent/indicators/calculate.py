@@ -1,7 +1,7 @@
 """From register, definition and evidence to figures: pure functions, nothing is looked up elsewhere."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from edge_agent.indicators.definitions import FILTER_COLUMNS, ConnectedRule, Def
 from edge_agent.model.equipment import Equipment, Register
 from edge_agent.model.expression import Expression
 from edge_agent.model.link import LinkLevel
+from edge_agent.model.state import MachineState
 
 
 class Evidence(Protocol):
@@ -46,16 +47,16 @@ class Calculator:
             title={str(language): text for language, text in definition.title.items()},
         )
 
-    def statements(self, evidence: Evidence, unknown: frozenset[str], now_ms: int) -> Statements:
-        """Figures for the enterprise and each workshop at `now_ms`.
-
-        `unknown` are the equipment whose machine state is unknown now.
-        """
-        rows = [self._judge(equipment, evidence, now_ms) for equipment in self._register.equipment]
+    def statements(self, evidence: Evidence, states: Mapping[str, MachineState], now_ms: int) -> Statements:
+        """Figures for the enterprise and each workshop at `now_ms`; `states` of all registered equipment."""
+        rows = [
+            self._judge(equipment, evidence, states[equipment.id], now_ms)
+            for equipment in self._register.equipment
+        ]
         workshops = self._register.workshops
-        figures = [_figure(Scope("enterprise", self._enterprise), rows, unknown)]
+        figures = [_figure(Scope("enterprise", self._enterprise), rows)]
         figures += [
-            _figure(Scope("workshop", name), [row for row in rows if row.workshop == name], unknown)
+            _figure(Scope("workshop", name), [row for row in rows if row.workshop == name])
             for name in workshops
         ]
         rule = self.definition.connected
@@ -70,7 +71,9 @@ class Calculator:
             equipment=rows,
         )
 
-    def _judge(self, equipment: Equipment, evidence: Evidence, now_ms: int) -> EquipmentEvidence:
+    def _judge(
+        self, equipment: Equipment, evidence: Evidence, state: MachineState, now_ms: int
+    ) -> EquipmentEvidence:
         rule = self.definition.connected
         window_ms = round(rule.window * 1000) if rule is not None and rule.window is not None else 0
         good = evidence.good_readings(equipment.id, now_ms - window_ms) if window_ms else 0
@@ -97,6 +100,7 @@ class Calculator:
             in_denominator=in_denominator,
             in_numerator=in_numerator,
             reason=reason,
+            state=state.value,
             link=level.label,
             good_readings=good,
             last_good=evidence.last_good_ms(equipment.id),
@@ -109,7 +113,7 @@ def _connected(rule: ConnectedRule, level: LinkLevel, good_readings: int) -> boo
     return good_readings >= rule.good_readings
 
 
-def _figure(scope: Scope, rows: Sequence[EquipmentEvidence], unknown: frozenset[str]) -> Figure:
+def _figure(scope: Scope, rows: Sequence[EquipmentEvidence]) -> Figure:
     denominator = sum(row.in_denominator for row in rows)
     numerator = sum(row.in_numerator for row in rows)
     return Figure(
@@ -117,7 +121,7 @@ def _figure(scope: Scope, rows: Sequence[EquipmentEvidence], unknown: frozenset[
         numerator=numerator,
         denominator=denominator,
         rate=numerator / denominator if denominator else None,
-        unknown=sum(row.in_denominator and row.equipment in unknown for row in rows),
+        unknown=sum(row.in_denominator and row.state == MachineState.UNKNOWN for row in rows),
         evidence=hashlib.sha256(encode(rows)).hexdigest(),
         reason="" if denominator else "denominator_zero",
     )

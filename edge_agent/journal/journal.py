@@ -38,6 +38,8 @@ class Journal:
     ) -> None:
         """Open `path`; `uplinks` as for Store. Raises as Store does."""
         self._store = Store(path, uplinks)
+        self.lost_numbers = self._store.lost_numbers
+        """By uplink, first and last of the numbers that a power cut may have taken; never given again."""
         self._carried = frozenset().union(*uplinks.values()) if uplinks else frozenset[RecordClass]()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._pending: deque[Record] = deque()
@@ -121,17 +123,24 @@ class Journal:
 
     def depth(self, uplink: str) -> int:
         """Records that the uplink has still to deliver."""
-        return self._last[uplink] - self._taken[uplink]
+        depth = self._last[uplink] - self._taken[uplink]
+        first, last = self.lost_numbers.get(uplink, (0, -1))
+        return depth - (last - first + 1) if self._taken[uplink] < first else depth
 
     async def read(self, uplink: str, after_seq: int, limit: int) -> list[Entry]:
         """At least one and up to `limit` entries after `after_seq`, in order; waits while there are none."""
-        async with self._committed:
-            await self._committed.wait_for(lambda: self._last[uplink] > after_seq)
-        newest = self._newest.get(uplink)
-        if newest and newest[0].seq <= after_seq + 1:
-            return newest[after_seq + 1 - newest[0].seq :][:limit]
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._store.read, uplink, after_seq, limit)
+        while True:
+            async with self._committed:
+                await self._committed.wait_for(lambda: self._last[uplink] > after_seq)
+            newest = self._newest.get(uplink)
+            if newest and newest[0].seq <= after_seq + 1:
+                return newest[after_seq + 1 - newest[0].seq :][:limit]
+            entries = await loop.run_in_executor(self._thread, self._store.read, uplink, after_seq, limit)
+            if entries:
+                return entries
+            async with self._committed:  # only lost numbers lie behind `after_seq` so far
+                await self._committed.wait()
 
     def _to_sync(self) -> None:
         if not self._unsynced:

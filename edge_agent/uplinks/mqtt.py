@@ -60,10 +60,10 @@ class MqttUplink:
         options: MqttUplinkOptions,
         journal: Journal,
         status: Callable[[], Status],
-        told: Callable[[str, str], None],
+        told: Callable[[str, str, str], None],
     ) -> None:
-        """`status` makes the gateway's part of the status message; `told` is called with a fixed word and
-        a text when the uplink goes down, comes back or is refused.
+        """`status` makes the gateway's part of the status message; `told` is called with a fixed word, a
+        text and this uplink's id when it goes down, comes back or is refused.
         """
         self.options = options
         self.id = options.id
@@ -126,13 +126,13 @@ class MqttUplink:
     def _over(self, message: str) -> None:
         self.last_error = ""
         log.warning("uplink %s: %s", self.id, message)
-        self._told("uplink_up", message)
+        self._told("uplink_up", message, self.id)
 
     def _down(self, state: UplinkState, kind: str, message: str) -> None:
         self.state = state
         if message != self.last_error:
             log.warning("uplink %s: %s; the journal keeps what is to be sent", self.id, message)
-            self._told(kind, message)
+            self._told(kind, message, self.id)
         self.last_error = message
 
     def _offline(self) -> Status:

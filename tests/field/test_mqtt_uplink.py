@@ -36,7 +36,7 @@ class Bench:
             MqttUplinkOptions.model_validate(given),
             self.journal,
             lambda: Status(online=True, time=CLOCK.now_ms(), since=0, version="1", configuration="c"),
-            lambda kind, message: self.told.append((kind, message)),
+            lambda kind, message, uplink: self.told.append((kind, f"{uplink}: {message}")),
         )
 
     def add(self, count: int, record_class: RecordClass = RecordClass.EVENTS) -> None:

@@ -11,6 +11,7 @@ from edge_agent.indicators.calculate import Calculator
 from edge_agent.indicators.definitions import Definition, DefinitionError, load_definitions
 from edge_agent.model.equipment import Equipment, Register
 from edge_agent.model.link import LinkLevel
+from edge_agent.model.state import MachineState
 
 NOW = 1_790_000_000_000  # 2026-09-21
 HOUR = 3_600_000
@@ -43,6 +44,10 @@ EXPECTED = {
     ("nc-rate/by-count", "B"): (0, 1),
     ("nc-rate/by-count", "C"): (0, 0),
 }
+
+
+STATES = dict.fromkeys((f"M{i}" for i in range(1, 9)), MachineState.RUNNING)
+STATES |= dict.fromkeys(("M4", "M5", "M6"), MachineState.UNKNOWN)
 
 
 class Plant:
@@ -89,9 +94,7 @@ def definitions() -> dict[str, Definition]:
 
 def statements(definition: Definition) -> Statements:
     plant = Plant()
-    return Calculator(definition, "91330300MA00DEM06A", plant.register).statements(
-        plant, frozenset({"M4", "M5", "M6"}), NOW
-    )
+    return Calculator(definition, "91330300MA00DEM06A", plant.register).statements(plant, STATES, NOW)
 
 
 @pytest.mark.parametrize(("definition", "scope"), EXPECTED)
@@ -146,6 +149,7 @@ def test_the_receiver_can_recompute_a_figure_from_its_evidence(definitions: dict
         ]
         assert figure.numerator == sum(r.in_numerator for r in rows)
         assert figure.denominator == sum(r.in_denominator for r in rows)
+        assert figure.unknown == sum(r.in_denominator and r.state == "unknown" for r in rows)
         assert figure.evidence == hashlib.sha256(encode(rows)).hexdigest()
     assert (message.from_, message.to) == (NOW - 24 * HOUR, NOW)
 

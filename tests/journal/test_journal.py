@@ -9,8 +9,10 @@ import pytest
 
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal import journal as module
+from edge_agent.journal import store
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Record
+from tests.journal.test_store import cut_power
 
 ALL = frozenset(RecordClass)
 
@@ -132,6 +134,37 @@ def test_what_no_uplink_carries_is_not_kept(tmp_path: Path) -> None:
         journal.append(Record(RecordClass.EVENTS, "", b"event"))
         await journal.flush()
         assert [e.record.body for e in await journal.read("a", 0, 10)] == [b"event"]
+        await journal.close()
+
+    run(work())
+
+
+def test_a_reader_passes_over_numbers_that_a_power_cut_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        monkeypatch.setattr(store, "boot_id", lambda: "monday")
+        before = Journal(tmp_path / "j.db", {"a": ALL})
+        before.start()
+        before.append(reading("1"))
+        await before.flush()
+        cut_power(tmp_path, "after")
+        await before.close()
+
+        monkeypatch.setattr(store, "boot_id", lambda: "tuesday")
+        journal = Journal(tmp_path / "after" / "j.db", {"a": ALL})
+        journal.start()
+        first, last = journal.lost_numbers["a"]
+        assert first == 2
+        assert journal.depth("a") == 1
+        assert [e.seq for e in await journal.read("a", 0, 10)] == [1]
+        waiting = asyncio.create_task(journal.read("a", 1, 10))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        journal.append(reading("2"))
+        assert [e.seq for e in await waiting] == [last + 1]
+        journal.acknowledge("a", last + 1)
+        assert journal.depth("a") == 0
         await journal.close()
 
     run(work())

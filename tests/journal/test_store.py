@@ -1,5 +1,6 @@
 """The journal's file: numbers without holes, nothing lost, nothing kept for ever."""
 
+import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -114,6 +115,54 @@ def test_an_uplink_that_left_does_not_hold_records_and_keeps_its_counter(tmp_pat
     store.commit([record("3")], {}, sync=True)
     assert [(e.seq, e.record.body) for e in store.read("b", 0, 10)] == [(3, b"3")]
     assert [(e.seq, e.record.body) for e in store.read("a", 2, 10)] == [(3, b"3")]
+    store.close()
+
+
+def cut_power(folder: Path, name: str) -> Path:
+    """What a power cut now would leave: the files as they were synced last."""
+    target = folder / name
+    target.mkdir()
+    for file in folder.glob("j.db*"):
+        shutil.copy(file, target)
+    return target / "j.db"
+
+
+def test_numbers_that_a_power_cut_took_are_never_given_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "j.db", UPLINKS, boot="monday")
+    store.commit([record("1"), record("2")], {}, sync=True)
+    left = cut_power(tmp_path, "after")
+    given = store.commit([record(str(i)) for i in range(50)], {}, sync=False)["plant"]
+    store.close()
+
+    store = Store(left, UPLINKS, boot="tuesday")
+    first, last = store.lost_numbers["plant"]
+    assert first == 3
+    assert last >= given[-1].seq
+    assert "region" not in store.lost_numbers, "nothing had been given to it"
+    new = store.commit([record("new")], {}, sync=True)["plant"]
+    assert new[0].seq == last + 1
+    assert [e.seq for e in store.read("plant", 0, 10)] == [1, 2, last + 1]
+    store.close()
+
+
+@pytest.mark.parametrize("boot", ["monday", "tuesday"])
+def test_a_stop_in_good_order_or_a_kill_leaves_no_hole(tmp_path: Path, boot: str) -> None:
+    store = Store(tmp_path / "j.db", UPLINKS, boot="monday")
+    store.commit([record("1")], {}, sync=False)
+    path = cut_power(tmp_path, "after") if boot == "monday" else tmp_path / "j.db"  # a kill loses nothing
+    store.close()
+    store = Store(path, UPLINKS, boot=boot)
+    assert store.lost_numbers == {}
+    assert store.commit([record("2")], {}, sync=True)["plant"][0].seq == 2
+    store.close()
+
+
+def test_many_numbers_are_reserved_again_and_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "j.db", UPLINKS, boot="monday")
+    highest = 0
+    for _ in range(30):
+        highest = store.commit([record("x")] * 100, {}, sync=False)["plant"][-1].seq
+        assert store.cursors["plant"].reserved_seq >= highest
     store.close()
 
 

@@ -34,7 +34,18 @@ def test_a_number_that_was_never_sent_cannot_be_confirmed() -> None:
     assert window.acknowledged == 5
 
 
-def test_numbers_are_sent_without_holes() -> None:
+def test_a_number_is_sent_once_and_in_order() -> None:
     window = Window(5)
-    with pytest.raises(ValueError, match="8 does not follow 5"):
-        window.send(8)
+    window.send(6)
+    with pytest.raises(ValueError, match="6 does not follow 6"):
+        window.send(6)
+
+
+def test_lost_numbers_do_not_hold_the_cursor() -> None:
+    window = Window(5)
+    window.send(6)
+    window.send(1006)
+    window.confirm(1006)
+    assert window.acknowledged == 5
+    window.confirm(6)
+    assert window.acknowledged == 1006
