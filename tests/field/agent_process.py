@@ -1,5 +1,6 @@
 """The agent as a process, as a technician starts it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,14 +10,15 @@ from pathlib import Path
 class AgentProcess:
     """`edge-agent run` on a configuration; its standard error is kept in `<folder>/agent.log`."""
 
-    def __init__(self, configuration: Path, folder: Path) -> None:
+    def __init__(self, configuration: Path, folder: Path, **environment: object) -> None:
         self._command = [sys.executable, "-m", "edge_agent", "run", str(configuration)]
+        self._environment = {**os.environ, **{name: str(value) for name, value in environment.items()}}
         self._log = folder / "agent.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it; returns the exit status."""
