@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import paho.mqtt.client as paho
 import uvloop
-from asyncua import Client, ua
+from asyncua import ua
+from asyncua.client.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 AT_ONCE = 500

@@ -3,9 +3,9 @@
     python -m benchmarks.opcua                   5,000 changes/s from a real server, asyncua's
     python -m benchmarks.opcua --player          50,000 changes/s, played
 
-Prints changes per second delivered at the broker, CPU of the agent, memory, and how old the values are, beside
-a bare loop of the same subscription by the libraries alone, in the same run. Everything runs on the loopback,
-without message security, and ends by itself.
+Prints changes per second delivered at the broker, CPU of the agent, memory, and how old the values are,
+beside a bare loop of the same subscriptions by the libraries alone, in the same run. Everything runs on the
+loopback, without message security, and ends by itself.
 
 Real servers at hand saturate a core at about 5,000 changes per second. What comes beyond that is played by a
 process that is no server and sends prepared publish responses (`opcua_player`): the figures are the agent's,
@@ -57,7 +57,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Source:
-    """Whatever serves the changes. Device `i` is at `i % len(ports)`, numbered there in the order of devices."""
+    """Whatever serves the changes. Device `i` is at `i % len(ports)`, numbered there in their order."""
 
     ports: list[int]
     processes: list[subprocess.Popen[str]]
@@ -181,7 +181,7 @@ def median(runs: list[Figures]) -> Figures:
 @click.option("--devices", default=50, show_default=True)
 @click.option("--tags", default=100, show_default=True, help="Of each device.")
 @click.option("--period", default=1.0, show_default=True, help="Seconds; each tag changes once in it.")
-@click.option("--servers", default=1, show_default=True, help="Processes that share the devices.")
+@click.option("--servers", default=5, show_default=True, help="Processes that share the devices.")
 @click.option("--player", is_flag=True, help="Played; --period 0.1 unless one is given: 50,000 changes/s.")
 @click.option("--seconds", default=20.0, show_default=True, help="How long to measure each contender.")
 @click.option("--runs", default=1, show_default=True, help="Of the agent; the median by CPU is shown.")
@@ -199,6 +199,8 @@ def main(
     bare: bool,
 ) -> None:
     """Measure the agent over OPC UA, end to end."""
+    if player:
+        servers = 1
     if player and context.get_parameter_source("period") is click.core.ParameterSource.DEFAULT:
         period = 0.1
     load = Load(devices, tags, period, player)

@@ -1,9 +1,9 @@
-"""A real OPC UA server, asyncua's, whose variables all change once a second; a process of its own.
+"""A real OPC UA server, asyncua's, whose variables all change once a period; a process of its own.
 
     python -m benchmarks.opcua_load_server DEVICES TAGS PERIOD
 
-prints its port. Device `i` has the variables `D<i>.t0`, `D<i>.t1`, ... in namespace urn:benchmark; the devices
-take turns within the period. Each value counts up by one, its source time is that of the change.
+prints its port. Device `i` has the variables `D<i>.t0`, `D<i>.t1`, ... in namespace urn:benchmark; the
+devices take turns within the period. Each value counts up by one, its source time is that of the change.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """Plays prepared publish responses over TCP, as an OPC UA server with many fast variables would send them.
 
-It is no server: it answers each service with just enough for a client to subscribe (any NodeId exists, nothing
-is looked up or sampled), and then sends messages whose bytes are prepared and in which only numbers, times and
-values are filled in. So that it, and not the client, costs next to nothing: real servers at hand saturate a
-core at a tenth of what it plays. Without message security.
+It is no server: it answers each service with just enough for a client to subscribe (any NodeId exists,
+nothing is looked up or sampled), and then sends messages whose bytes are prepared and in which only numbers,
+times and values are filled in. So it costs next to nothing, where real servers at hand saturate a core at a
+tenth of what it plays. Without message security.
 
     python -m benchmarks.opcua_player TAGS_PER_DEVICE
 
@@ -23,9 +23,14 @@ import uvloop
 from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary, struct_to_binary
 
+from drivers.opcua.nodes import node_id
+
 PER_MESSAGE = 1_000
+_code: Any = StatusCodes.BadServiceUnsupported
+_UNSUPPORTED = ua.StatusCode(_code)
 _TICKS_1970 = 116_444_736_000_000_000
 _MASK = 0x07  # value, status, source time
 _INT32 = np.dtype(
@@ -92,7 +97,7 @@ class Player(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         if self._task is not None:
             self._task.cancel()
 
@@ -124,8 +129,8 @@ class Player(asyncio.Protocol):
         struct_from_binary(ua.OpenSecureChannelRequest, body)
         response = ua.OpenSecureChannelResponse()
         token = response.Parameters.SecurityToken
-        token.ChannelId = token.TokenId = 1  # type: ignore[assignment]  # the library's own int type
-        token.RevisedLifetime = 3_600_000  # type: ignore[assignment]  # as above
+        token.ChannelId = token.TokenId = 1
+        token.RevisedLifetime = 3_600_000
         return response
 
     def _serve(self, service: Any, body: Buffer, request_id: int) -> None:
@@ -138,11 +143,12 @@ class Player(asyncio.Protocol):
             return
         if service == ids.CreateSessionRequest_Encoding_DefaultBinary:
             response = ua.CreateSessionResponse()
-            response.Parameters.SessionId = ua.NodeId(1, 1)
-            response.Parameters.AuthenticationToken = ua.NodeId(2, 1)
+            response.Parameters.SessionId = node_id(1, 1)
+            response.Parameters.AuthenticationToken = node_id(2, 1)
             response.Parameters.RevisedSessionTimeout = 60_000.0
             response.Parameters.ServerNonce = bytes(32)
             endpoint = ua.EndpointDescription()
+            endpoint.EndpointUrl = "opc.tcp://127.0.0.1"
             endpoint.SecurityMode = ua.MessageSecurityMode.None_
             endpoint.SecurityPolicyUri = "http://opcfoundation.org/UA/SecurityPolicy#None"
             endpoint.UserIdentityTokens = [ua.UserTokenPolicy(PolicyId="anonymous")]
@@ -167,13 +173,13 @@ class Player(asyncio.Protocol):
             for item in items:
                 self._handles.append(item.RequestedParameters.ClientHandle)
                 result = ua.MonitoredItemCreateResult()
-                result.MonitoredItemId = len(self._handles)  # type: ignore[assignment]  # the library's own int
-                result.RevisedSamplingInterval = self._interval * 1000  # type: ignore[assignment]  # as above
+                result.MonitoredItemId = len(self._handles)
+                result.RevisedSamplingInterval = self._interval * 1000
                 result.RevisedQueueSize = item.RequestedParameters.QueueSize
                 response.Results.append(result)
         else:
             response = ua.ServiceFault()
-            response.ResponseHeader.ServiceResult = ua.StatusCode(ua.uaerrors.BadServiceUnsupported.code)
+            response.ResponseHeader.ServiceResult = _UNSUPPORTED
         self._answer(response, request_id)
 
     def _answer(self, response: Any, request_id: int, opening: bytes | None = None) -> None:

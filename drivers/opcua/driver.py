@@ -5,14 +5,16 @@ from collections.abc import AsyncGenerator, Sequence
 from itertools import groupby
 from typing import ClassVar
 
+import click
 from asyncua.ua.object_ids import ObjectIds
 
 from drivers.opcua.errors import explained
 from drivers.opcua.feed import OpcuaTagSet
 from drivers.opcua.options import OpcuaConnection, OpcuaEquipment, OpcuaTag
 from drivers.opcua.publishing import Publisher
+from drivers.opcua.serving import LOST_WITH_THE_CONNECTION, Left, Served, check_service_level
 from drivers.opcua.session import Session
-from drivers.opcua.subscription import Subscription
+from drivers.opcua.unit_check import unit_remarks
 from edge_agent.driver import ConnectionFailed, PlannedRequest, ProbeResult, StreamingDriver
 from edge_agent.model.batch import Batch
 from edge_agent.model.state import UnknownCause
@@ -44,8 +46,9 @@ _LIMITS = {
 class OpcuaDriver(StreamingDriver[OpcuaConnection, OpcuaEquipment, OpcuaTag]):
     """Reads and subscribes; it has no way to write and calls no methods.
 
-    What is lost is not repaired behind the supervisor's back: `stream` raises, and a new session with new
-    subscriptions is opened by whoever opened the first.
+    What is lost is not repaired behind the supervisor's back: `stream` raises, and whoever opened the first
+    connection opens the next. That one goes on with the session and the subscriptions of the last, as far as
+    the server still has them, and fetches what was kept there meanwhile.
     """
 
     Connection: ClassVar[type[OpcuaConnection]] = OpcuaConnection
@@ -53,11 +56,28 @@ class OpcuaDriver(StreamingDriver[OpcuaConnection, OpcuaEquipment, OpcuaTag]):
 
     _session: Session | None = None
     _publisher: Publisher | None = None
+    _left: Left | None = None
+    _turn = 0
+    """Which of the redundant servers is asked now."""
+    _lived = False
+    """Whether there were readings before."""
 
     async def open(self) -> None:
         await self.close()
-        self._session = Session(self.options)
-        await self._session.open()
+        endpoints = [self.options.endpoint, *self.options.redundant]
+        endpoint = endpoints[self._turn]
+        left = self._left if self._left is not None and self._left.endpoint == endpoint else None
+        session = self._session = Session(self.options.model_copy(update={"endpoint": endpoint}))
+        try:
+            await session.open(left.ticket if left is not None else None)
+            if len(endpoints) > 1:
+                await check_service_level(session)
+        except ConnectionFailed:
+            self._turn = (self._turn + 1) % len(endpoints)
+            raise
+        finally:
+            if left is not None:
+                left.ticket = session.ticket() or left.ticket
 
     async def close(self) -> None:
         try:
@@ -66,19 +86,29 @@ class OpcuaDriver(StreamingDriver[OpcuaConnection, OpcuaEquipment, OpcuaTag]):
                 self._publisher = None
         finally:
             if self._session is not None:
-                await self._session.close()
+                await self._session.close(keep=self._left is not None)
                 self._session = None
+
+    @classmethod
+    def commands(cls) -> click.Group:
+        # Imported when they are asked for: an agent that runs does not pay for them.
+        from drivers.opcua.commands import opcua
+
+        return opcua
 
     def plan(self) -> Sequence[PlannedRequest]:
         return [
             PlannedRequest(
                 tag_set.equipment.id,
                 period,
-                f"subscription {number}, published every {period * 1000:g} ms: "
-                f"{len(tag_set.tags)} of {sum(len(each.tags) for each in tag_sets)} monitored items",
+                f"read every {period * 1000:g} ms: {len(tag_set.tags)} of {count} nodes"
+                if self.options.poll
+                else f"subscription {number}, published every {period * 1000:g} ms: "
+                f"{len(tag_set.tags)} of {count} monitored items",
                 tag_set.names,
             )
             for number, (period, tag_sets) in enumerate(self._by_period(), start=1)
+            for count in (sum(len(each.tags) for each in tag_sets),)
             for tag_set in tag_sets
         ]
 
@@ -93,31 +123,40 @@ class OpcuaDriver(StreamingDriver[OpcuaConnection, OpcuaEquipment, OpcuaTag]):
         }
         identity = {name: told[name] for name in _IDENTITY if name in told}
         identity["namespaces"] = ", ".join(session.namespaces)
+        with explained(session.endpoint):
+            identity |= await unit_remarks(session, self.tag_sets)
         return ProbeResult(identity, {name: told[name] for name in _LIMITS if name in told})
 
     async def stream(self) -> AsyncGenerator[Batch, None]:
         """To be asked for once after each `open`."""
         session = self._opened()
-        with explained(session.endpoint):
-            subscriptions: dict[int, Subscription] = {}
-            for period, tag_sets in self._by_period():
-                subscription = Subscription(session, period, tag_sets)
-                await subscription.create()
-                subscriptions[subscription.id] = subscription
-            publisher = self._publisher = Publisher(session, waiting=len(subscriptions) + 1)
-            attend_at = time.monotonic()
-            while True:
-                published = await publisher.next(attend_at - time.monotonic())
-                if published is not None and published.subscription in subscriptions:
-                    subscription = subscriptions[published.subscription]
-                    for batch in subscription.take(published.notifications, published.received_ms):
-                        yield batch
-                if time.monotonic() >= attend_at:
-                    for subscription in subscriptions.values():
-                        for batch in await subscription.attend():
+        left, self._left = self._left, None
+        if left is not None and left.endpoint != session.endpoint:
+            left = None
+        served = Served(session, self.options, self._by_period(), left)
+        try:
+            with explained(session.endpoint):
+                await served.begin(after_gap=self._lived)
+                self._lived = True
+                publisher = self._publisher = Publisher(session, served.publish_requests)
+                attend_at = time.monotonic()
+                while True:
+                    wake = min(attend_at, served.due)
+                    published = await publisher.next(wake - time.monotonic())
+                    if published is not None:
+                        for batch in await served.accept(published):
                             yield batch
-                    await session.renew_if_due()
-                    attend_at = time.monotonic() + ATTENTION
+                    if time.monotonic() >= wake:
+                        for batch in await served.attend():
+                            yield batch
+                        await session.renew_if_due()
+                        attend_at = time.monotonic() + ATTENTION
+                    for subscription, number in served.fetched():
+                        publisher.acknowledge(subscription, number)
+        except ConnectionFailed as failure:
+            if failure.cause in LOST_WITH_THE_CONNECTION:
+                self._left = served.left()
+            raise
 
     def _opened(self) -> Session:
         if self._session is None:

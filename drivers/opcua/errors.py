@@ -13,7 +13,7 @@ from edge_agent.driver import ConnectionFailed, DriverError
 from edge_agent.model.state import UnknownCause
 
 _USER = "check username and password, and that this user may log in at the server"
-_SECURITY = "the connection works without message security; the server must have an endpoint of that kind"
+_SECURITY = "leave security: none out; edge-agent opcua discover shows what the server offers"
 _BUSY = "close other clients of the server, or raise its limit"
 
 _BY_STATUS: dict[int, tuple[UnknownCause, str, str]] = {

@@ -1,6 +1,7 @@
 """The readings of one tag set on their way into batches."""
 
 import time
+from collections.abc import Collection
 
 from drivers.opcua.options import OpcuaEquipment, OpcuaTag
 from drivers.opcua.values import Reading
@@ -12,6 +13,8 @@ OpcuaTagSet = TagSet[OpcuaEquipment, OpcuaTag]
 
 NO_FIRST_VALUE = bad("no_first_value")
 """The server accepted the tag and sent nothing for it, not even a bad status."""
+GAP = bad("gap")
+"""Values between the reading before this one and the one after it may be missing."""
 
 
 class Feed:
@@ -28,14 +31,33 @@ class Feed:
     def holding(self) -> bool:
         return bool(self._missing)
 
+    @property
+    def missing(self) -> Collection[str]:
+        """Tags without which the first batch does not go."""
+        return self._missing.keys()
+
     def add(self, tag: str, reading: Reading) -> None:
         if reading.flaw is not None:
             self._flaws[len(self._tags)] = reading.flaw
+        self.add_good(tag, reading.value, reading.source_ms)
+
+    def add_good(self, tag: str, value: Value, source_ms: int | None) -> None:
         self._tags.append(tag)
-        self._values.append(reading.value)
-        self._sources.append(reading.source_ms)
+        self._values.append(value)
+        self._sources.append(source_ms)
         if self._missing:
             self._missing.pop(tag, None)
+
+    def add_gap(self, tag: str) -> None:
+        """What comes next does not follow on what came before; it is still to come."""
+        self._flaws[len(self._tags)] = GAP
+        self._tags.append(tag)
+        self._values.append(None)
+        self._sources.append(None)
+
+    def begin_again(self) -> None:
+        """Hold the next batch back as if it were the first: whoever took the others has forgotten them."""
+        self._missing = dict.fromkeys(self.tag_set.names)
 
     def confirm(self) -> None:
         """The server proved to serve this equipment, and nothing has changed."""

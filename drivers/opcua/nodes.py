@@ -17,6 +17,15 @@ def node_id(identifier: Any, namespace: Any = 0) -> ua.NodeId:
     return ua.NodeId(identifier, namespace)
 
 
+def decoded_uri(text: str) -> str:
+    """A namespace URI from the form that it has after `nsu=`."""
+    return text.replace("%3B", ";").replace("%3b", ";").replace("%25", "%")
+
+
+def encoded_uri(uri: str) -> str:
+    return uri.replace("%", "%25").replace(";", "%3B")
+
+
 @dataclass(frozen=True, slots=True)
 class NodeName:
     """A node by name. An index says something only about one start of one server; a URI lasts."""
@@ -35,7 +44,7 @@ class NodeName:
         rest = text.strip()
         if rest.startswith("nsu="):
             uri, _, rest = rest.removeprefix("nsu=").partition(";")
-            namespace = uri.replace("%3B", ";").replace("%3b", ";").replace("%25", "%")
+            namespace = decoded_uri(uri)
             if not namespace:
                 raise ValueError(f"the namespace URI is empty; expected a NodeId such as {_EXAMPLES}")
         elif rest.startswith("ns="):
@@ -47,6 +56,31 @@ class NodeName:
         if not separator or not identifier:
             raise ValueError(f"expected a NodeId such as {_EXAMPLES}")
         return cls(namespace, _identifier(kind, identifier))
+
+    @classmethod
+    def of(cls, node: ua.NodeId, namespaces: Sequence[str]) -> "NodeName":
+        """The name of a server's node, by URI where `namespaces` has one; plain for namespace 0."""
+        index = int(node.NamespaceIndex)
+        uri = namespaces[index] if 0 < index < len(namespaces) else index
+        return cls(uri, node.Identifier)
+
+    def __str__(self) -> str:
+        match self.namespace:
+            case 0:
+                prefix = ""
+            case int():
+                prefix = f"ns={self.namespace};"
+            case _:
+                prefix = f"nsu={encoded_uri(self.namespace)};"
+        match self.identifier:
+            case int():
+                return f"{prefix}i={self.identifier}"
+            case str():
+                return f"{prefix}s={self.identifier}"
+            case uuid.UUID():
+                return f"{prefix}g={self.identifier}"
+            case _:
+                return f"{prefix}b={base64.b64encode(self.identifier).decode()}"
 
     def resolve(self, namespaces: Sequence[str]) -> ua.NodeId | None:
         """The NodeId on a server with this namespace array; None if it has no such namespace."""

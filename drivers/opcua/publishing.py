@@ -2,41 +2,49 @@
 
 import asyncio
 from collections import deque
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from asyncua import ua
-from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import BadRequestTimeout, BadTimeout, BadTooManyPublishRequests
 
+from drivers.opcua.notifications import Message, decode
 from drivers.opcua.session import Session
 from edge_agent.model.clock import CLOCK
 
 
 class Published(NamedTuple):
-    """One answer: a whole notification message, with the time at which it arrived."""
+    """One notification message, with the time at which it arrived."""
 
     received_ms: int
     subscription: int
-    notifications: list[object]
-    """DataChangeNotification, StatusChangeNotification; empty in a keep-alive message."""
+    message: Message
+
+
+class _Answer(NamedTuple):
+    received_ms: int
+    body: bytes
 
 
 class Publisher:
     """The library's own publish loop hands out one value at a time, and drops what it cannot decode.
 
     Here an answer is not asked for before there is somebody to take it: with a slow taker the values wait
-    in the server's queues, and the server marks what it had to drop. So nothing is dropped in between.
+    in the server's queues, and the server marks what it had to drop. So nothing is dropped in between. A
+    message is acknowledged when it is taken; until then the server keeps it for a connection after this one.
     """
 
     def __init__(self, session: Session, waiting: int) -> None:
         self._session = session
         self._acknowledged: list[ua.SubscriptionAcknowledgement] = []
-        self._waiting: deque[asyncio.Task[Published]] = deque()
+        self._waiting: deque[asyncio.Task[_Answer]] = deque()
         for _ in range(waiting):
             self._ask()
 
     async def next(self, limit: float) -> Published | None:
         """The next answer, or None after `limit` seconds. Servers answer in the order of the requests."""
+        if not self._waiting:
+            await asyncio.sleep(max(limit, 0))
+            return None
         oldest = self._waiting[0]
         if not oldest.done():
             await asyncio.wait({oldest}, timeout=max(limit, 0))
@@ -44,7 +52,8 @@ class Publisher:
                 return None
         self._waiting.popleft()
         try:
-            published = oldest.result()
+            answer = oldest.result()
+            publication = decode(answer.body)
         except BadTooManyPublishRequests:
             if not self._waiting:
                 raise
@@ -52,8 +61,16 @@ class Publisher:
         except (BadTimeout, BadRequestTimeout):
             self._ask()  # a server may tire of a request that waits
             return None
+        if publication.message.notifications:
+            self.acknowledge(publication.subscription, publication.message.sequence)
         self._ask()
-        return published
+        return Published(answer.received_ms, publication.subscription, publication.message)
+
+    def acknowledge(self, subscription: int, sequence: int) -> None:
+        """Tell the server, with the next request, that it need not keep a message any longer."""
+        number: Any = sequence  # the library asks for int types of its own, and needs none
+        identity: Any = subscription
+        self._acknowledged.append(ua.SubscriptionAcknowledgement(identity, number))
 
     async def stop(self) -> None:
         for task in self._waiting:
@@ -62,21 +79,10 @@ class Publisher:
         self._waiting.clear()
 
     def _ask(self) -> None:
-        self._waiting.append(asyncio.create_task(self._publish()))
-
-    async def _publish(self) -> Published:
         request = ua.PublishRequest()
         request.Parameters.SubscriptionAcknowledgements, self._acknowledged = self._acknowledged, []
+        self._waiting.append(asyncio.create_task(self._publish(request)))
+
+    async def _publish(self, request: ua.PublishRequest) -> _Answer:
         body = await self._session.send(request, limit=0)
-        received_ms = CLOCK.now_ms()
-        response = struct_from_binary(ua.PublishResponse, body)
-        response.ResponseHeader.ServiceResult.check()
-        result = response.Parameters
-        message = result.NotificationMessage
-        if message.NotificationData:
-            self._acknowledged.append(
-                ua.SubscriptionAcknowledgement(
-                    SubscriptionId=result.SubscriptionId, SequenceNumber=message.SequenceNumber
-                )
-            )
-        return Published(received_ms, result.SubscriptionId, message.NotificationData or [])
+        return _Answer(CLOCK.now_ms(), bytes(body))

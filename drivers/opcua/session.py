@@ -4,38 +4,32 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from asyncua import ua
-from asyncua.client.client import Client
 from asyncua.common.utils import Buffer
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import struct_from_binary
-from asyncua.ua.uaerrors import UaError
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from cryptography import x509
 
+from drivers.opcua.channel import OpcuaClient, connect, disconnect
 from drivers.opcua.errors import explained
-from drivers.opcua.identity import token_policy
+from drivers.opcua.identity import encrypts_password, token_policy, user_identity
 from drivers.opcua.nodes import node_id
 from drivers.opcua.options import OpcuaConnection
+from drivers.opcua.secure import OwnCertificateRefused, SecureWay, secure_ways, verify_server
 from drivers.opcua.values import status_code
-from edge_agent.driver import ConnectionFailed
-from edge_agent.model.state import UnknownCause
 
 SESSION_TIMEOUT_MS = 60_000
 """After how long without a request the server forgets the session, if the connection broke unseen."""
-CHANNEL_LIFETIME_MS = 3_600_000
-CLOSE_LIMIT = 2.0
-"""Seconds at most for a server to confirm the end of the session."""
 READ_AT_ONCE = 100
 """Nodes per read, if the server allows as many or states no limit."""
 
 _log = logging.getLogger(__name__)
-
-# The library logs requests whole, with the password where that is not encrypted, and a traceback for each
-# failure that `errors` puts into words.
-logging.getLogger("asyncua").setLevel(logging.CRITICAL)
 
 R = TypeVar("R")
 
@@ -46,18 +40,18 @@ class Limits:
 
     nodes_per_read: int = 0
     items_per_call: int = 0
+    items: int = 0
+    """Monitored items in all that the options allow."""
 
 
-class _Client(Client):
-    """The library's client, except that the login is the one we chose: its own choice is the first offered.
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """With it a new connection goes on with a session whose connection is lost."""
 
-    Used step by step: its `connect` would start tasks that reconnect and renew behind our back.
-    """
-
-    token_policy = ua.UserTokenPolicy()
-
-    def server_policy(self, token_type: ua.UserTokenType) -> ua.UserTokenPolicy:  # noqa: ARG002 - theirs
-        return self.token_policy
+    authentication_token: ua.NodeId
+    server_nonce: bytes | None
+    token_policy: ua.UserTokenPolicy
+    peer_certificate: bytes | None
 
 
 class Session:
@@ -71,50 +65,72 @@ class Session:
         self.limits = Limits()
         self._options = options
         self._renew_at = float("inf")
-        client = _Client(options.endpoint, timeout=options.timeout)
-        client.name = "edge-agent"
-        client.description = f"edge-agent {options.id}"
-        client.application_uri = client.product_uri = "urn:edge-agent"
-        client.session_timeout = SESSION_TIMEOUT_MS
-        client.secure_channel_timeout = CHANNEL_LIFETIME_MS
-        if options.username is not None and options.password is not None:
-            client.set_user(options.username)
-            client.set_password(options.password.get_secret_value())
-        self._client = client
+        self.resumed = False
+        """Whether the session is the one of the ticket, with its subscriptions."""
+        self._way: SecureWay | None = None
+        self._client = self._new_client()
 
-    async def open(self) -> None:
-        """Connect, log in, and learn the server's namespaces and limits."""
+    def _new_client(self) -> OpcuaClient:
+        options = self._options
+        client = OpcuaClient(options.endpoint, options.timeout)
+        client.description = f"edge-agent {options.id}"
+        client.session_timeout = max(SESSION_TIMEOUT_MS, round(2000 * options.bridge))
+        return client
+
+    async def open(self, ticket: Ticket | None = None) -> None:
+        """Connect, log in, and learn the server's namespaces and limits.
+
+        With a `ticket` goes on with its session, if the server still has it.
+        """
         with explained(self.endpoint):
-            await self._connect()
-            await self._client.open_secure_channel()
-            self._renew_at = self._next_renewal()
-            await self._log_in()
+            if self._options.security == "none":
+                await self._enter(ticket)
+            else:
+                await self._enter_secured(ticket)
             await self._learn()
 
-    async def _connect(self) -> None:
-        task = asyncio.current_task()
-        cancelled_before = task.cancelling() if task is not None else 0
-        await self._client.connect_socket()
-        if task is not None and task.cancelling() > cancelled_before:
-            # It waits with asyncio.wait_for, which before Python 3.12 can swallow a cancellation.
-            raise asyncio.CancelledError
-        remedy = "check that this port belongs to an OPC UA server, and that it has a connection left"
-        try:
-            await self._client.send_hello()
-        except TimeoutError as error:
-            raise ConnectionFailed(
-                UnknownCause.TIMEOUT, f"{self.endpoint} takes the connection and says nothing", remedy
-            ) from error
-        except ConnectionError as error:
-            raise ConnectionFailed(
-                UnknownCause.PROTOCOL_ERROR,
-                f"{self.endpoint} ends the connection at the first message",
-                remedy,
-            ) from error
+    async def _enter_secured(self, ticket: Ticket | None) -> None:
+        refusals: list[OwnCertificateRefused] = []
+        for way in await secure_ways(self._options):
+            self._way, self._client = way, self._new_client()
+            way.prepare(self._client)
+            try:
+                await self._enter(ticket)
+            except OwnCertificateRefused as refusal:
+                refusals.append(refusal)
+                await self.close()
+                continue
+            if refusals:
+                _log.warning("%s; until then an older one is used. %s", refusals[0], refusals[0].remedy)
+            return
+        raise refusals[0]
 
-    async def _log_in(self) -> None:
+    async def _enter(self, ticket: Ticket | None) -> None:
+        await connect(self._client, self.endpoint)
+        with self._way.explained() if self._way is not None else nullcontext():
+            await self._client.open_secure_channel()
+            self._renew_at = self._next_renewal()
+            self.resumed = ticket is not None and await self._resume(ticket)
+            created = None if self.resumed else await self._client.create_session()
+        if self._way is not None:
+            self._way.confirm(created.ServerEndpoints if created else await self._client.get_endpoints())
+        if created is not None:
+            await self._log_in(created)
+
+    def ticket(self) -> Ticket | None:
+        """For a later connection; None if this one never had a session."""
+        protocol = self._client.uaclient.protocol
+        if protocol is None or not protocol.authentication_token.Identifier:
+            return None
+        return Ticket(
+            protocol.authentication_token,
+            self._client._server_nonce,
+            self._client.token_policy,
+            self._client.security_policy.peer_certificate,
+        )
+
+    async def _log_in(self, created: ua.CreateSessionResult) -> None:
         client = self._client
-        created = await client.create_session()
         channel = client.security_policy
         endpoint = client.find_endpoint(created.ServerEndpoints, channel.Mode, channel.URI)
         # Without message security some servers give their certificate with the session, some with the
@@ -123,10 +139,41 @@ class Session:
         client.token_policy = token_policy(
             self._options, endpoint, can_encrypt=channel.peer_certificate is not None
         )
-        await client.activate_session(
-            self._options.username,
-            self._options.password.get_secret_value() if self._options.password else None,
+        if self._way is None and encrypts_password(client.token_policy) and not self._options.plain_password:
+            application_uri = endpoint.Server.ApplicationUri
+            await verify_server(self._options, channel.peer_certificate, application_uri)
+        await self._activate()
+
+    async def _activate(self) -> None:
+        options = self._options
+        certificate: x509.Certificate | None = None
+        if options.user_certificate is not None and options.user_key is not None:
+            user = await asyncio.to_thread(user_identity, options.user_certificate, options.user_key)
+            certificate, self._client.user_private_key = user
+        await self._client.activate_session(
+            options.username, options.password.get_secret_value() if options.password else None, certificate
         )
+
+    async def _resume(self, ticket: Ticket) -> bool:
+        """Have the session of `ticket` on this connection; False if the server does not go along."""
+        client = self._client
+        protocol = client.uaclient.protocol
+        if protocol is None:
+            raise ConnectionError("not connected")
+        channel: Any = client.security_policy
+        known_before = channel.peer_certificate
+        protocol.authentication_token = ticket.authentication_token
+        client._server_nonce = ticket.server_nonce  # type: ignore[assignment]  # theirs is declared as None
+        client.token_policy = ticket.token_policy
+        channel.peer_certificate = known_before or ticket.peer_certificate
+        try:
+            await self._activate()
+        except UaStatusCodeError as error:
+            _log.info("%s: the session is not resumed: %s", self.endpoint, error)
+            protocol.authentication_token = ua.NodeId()
+            channel.peer_certificate = known_before
+            return False
+        return True
 
     async def _learn(self) -> None:
         per_read, per_call = await self.read_values(
@@ -135,9 +182,11 @@ class Session:
                 ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
             ]
         )
+        given = self._options.limits
         self.limits = Limits(
-            nodes_per_read=per_read if isinstance(per_read, int) else 0,
-            items_per_call=per_call if isinstance(per_call, int) else 0,
+            nodes_per_read=_smaller(per_read, given.nodes_per_read),
+            items_per_call=_smaller(per_call, given.items_per_call),
+            items=given.items or 0,
         )
         await self.read_namespaces()
 
@@ -146,25 +195,12 @@ class Session:
         (namespaces,) = await self.read_values([ObjectIds.Server_NamespaceArray])
         self.namespaces = namespaces if isinstance(namespaces, list) else ()
 
-    async def close(self) -> None:
-        """End the session and the connection, within `CLOSE_LIMIT` whatever the server does."""
-        protocol = self._client.uaclient.protocol
-        if protocol is None:
-            return
-        try:
-            if protocol.transport is not None:
-                async with asyncio.timeout(min(CLOSE_LIMIT, self.timeout)):
-                    await self._client.uaclient.close_session(True)
-                    await self._client.close_secure_channel()
-        except Exception as error:  # it is going away in any case
-            _log.debug("%s: closing the session: %r", self.endpoint, error)
-        finally:
-            # The library's own way waits for what was written to leave, and so for ever if nobody takes it.
-            gone = asyncio.Event()
-            protocol.on_connection_lost = lambda _: gone.set()
-            if protocol.transport is not None:
-                protocol.transport.abort()
-                await gone.wait()
+    async def close(self, *, keep: bool = False) -> None:
+        """End the session and the connection, within `CLOSE_LIMIT` whatever the server does.
+
+        `keep` leaves the session to whoever has its ticket.
+        """
+        await disconnect(self._client, self.endpoint, self.timeout, session=True, silently=keep)
 
     async def send(self, request: Any, limit: float | None = None) -> Buffer:
         """Send any service request and return the body of its answer.
@@ -183,13 +219,18 @@ class Session:
         response.ResponseHeader.ServiceResult.check()  # type: ignore[attr-defined]  # every response has one
         return response
 
-    async def read(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds) -> list[ua.DataValue]:
+    async def read(
+        self,
+        nodes: Sequence[ua.NodeId],
+        attribute: AttributeIds,
+        timestamps: ua.TimestampsToReturn = ua.TimestampsToReturn.Neither,
+    ) -> list[ua.DataValue]:
         """One attribute of many nodes, in requests as large as the server allows."""
         at_once = min(self.limits.nodes_per_read or READ_AT_ONCE, READ_AT_ONCE)
         values: list[ua.DataValue] = []
         for start in range(0, len(nodes), at_once):
             request = ua.ReadRequest()
-            request.Parameters.TimestampsToReturn = ua.TimestampsToReturn.Neither
+            request.Parameters.TimestampsToReturn = timestamps
             request.Parameters.NodesToRead = [
                 ua.ReadValueId(NodeId=node, AttributeId=attribute) for node in nodes[start : start + at_once]
             ]
@@ -211,9 +252,17 @@ class Session:
         """Renew the secure channel after three quarters of its life, as OPC 10000-4, 5.6.2.1 demands."""
         if time.monotonic() < self._renew_at:
             return
+        if self._way is not None:
+            await self._way.check_again()
         await self._client.open_secure_channel(renew=True)
         self._client.uaclient.revolve_security_token()
         self._renew_at = self._next_renewal()
 
     def _next_renewal(self) -> float:
         return time.monotonic() + 0.75 * self._client.secure_channel_timeout / 1000
+
+
+def _smaller(stated: object, given: int | None) -> int:
+    """The smaller of two limits, of which none is told by 0, by None or by something that is no number."""
+    limits = [limit for limit in (stated, given) if isinstance(limit, int) and limit > 0]
+    return min(limits, default=0)

@@ -1,145 +1,163 @@
-"""One subscription: its monitored items, each verified when made, watched and made again when lost."""
+"""All tag sets of one period: subscribed, polled where that cannot be, watched, and made again when lost."""
 
 import logging
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from typing import Any
 
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
-from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.uaerrors import (
-    BadEncodingLimitsExceeded,
-    BadRequestTooLarge,
-    BadTooManyOperations,
+    BadNotImplemented,
+    BadServiceUnsupported,
+    BadTooManySubscriptions,
     UaStatusCodeError,
 )
 
+from drivers.opcua import watch
 from drivers.opcua.feed import Feed, OpcuaTagSet
-from drivers.opcua.nodes import NodeName, node_id
-from drivers.opcua.options import OpcuaTag
+from drivers.opcua.items import Item, items_of
+from drivers.opcua.model_changes import ModelChanges
+from drivers.opcua.notifications import Changes, Message, message_of
+from drivers.opcua.places import Route
+from drivers.opcua.polling import read_items
 from drivers.opcua.session import Session
-from drivers.opcua.values import UNSCALED, Reading, Scaling, reading, status_code, status_name
+from drivers.opcua.upkeep import SERVER_STATE, Room, Upkeep
+from drivers.opcua.values import STRUCTURE_UNKNOWN, Reading, status_code, status_name
 from edge_agent.driver import ConnectionFailed
 from edge_agent.model.batch import Batch
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.quality import bad
 from edge_agent.model.state import UnknownCause
 
-QUIET = 4.0
-"""Seconds without a reading after which an equipment's nodes are checked, and it gets a sign of life."""
 KEEP_ALIVE = 10.0
 """Seconds after which the server says by itself that the subscription stands; one period if longer."""
 LIFETIME = 60.0
-"""Seconds after which the server deletes a subscription that nobody asks for."""
-FIRST_RETRY, LAST_RETRY = 1.0, 30.0
-"""Seconds between attempts for nodes that are not there: doubled from the first to the last."""
-ITEMS_AT_ONCE, ITEMS_UNSTATED = 500, 100
-"""Monitored items per request at most; where the server states no limit, as small controllers take."""
+"""Seconds at least after which the server deletes a subscription that nobody asks for."""
 PUBLISHED_AT_ONCE = 1_000
 """Values per message at most, so that decoding one takes milliseconds; the others follow right after."""
-
-NAMESPACE_UNKNOWN = "namespace_unknown"
-"""Reason of a tag whose namespace URI the server does not have."""
+FETCHED_AT_MOST = 1_000
+"""Messages that are asked for again after a gap in their numbers; a larger gap is one for good."""
+STUCK = "stuck"
+"""Why a monitored item is made anew that was silent about a change."""
 
 _NODE_GONE = {"BadNodeIdUnknown", "BadNodeIdInvalid"}
-_SERVER_STATE = node_id(ObjectIds.Server_ServerStatus_State)
+_LOOK_AGAIN = _NODE_GONE | {STRUCTURE_UNKNOWN.reason}
+"""Reasons to look for a node anew, and to ask what its values look like."""
+_NUMBERS = 1 << 32
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False, slots=True)
-class Item:
-    """One tag, and its monitored item at the server once there is one."""
-
-    tag: OpcuaTag
-    feed: Feed
-    handle: int
-    name: NodeName
-    scaling: Scaling
-    node: ua.NodeId | None = None
-    monitored: int | None = None
-    """The server's id of the monitored item; None while there is none."""
-    reason: str = ""
-    """Why there is none, as last told in a reading."""
-
-
-@dataclass(slots=True)
-class _Retry:
-    """When to try again what is lost."""
-
-    wait: float = FIRST_RETRY
-    at: float = field(default_factory=lambda: time.monotonic() + FIRST_RETRY)
-
-    def later(self) -> "_Retry":
-        wait = min(2 * self.wait, LAST_RETRY)
-        return _Retry(wait, time.monotonic() + wait)
-
-
 class Subscription:
-    """All tag sets of one period. `create` it, then `take` what is published and `attend` now and then."""
+    """`create` it, then `accept` what is published and `attend` now and then; `resume` it on a new
+    connection. Its `id` is 0 while everything is polled."""
 
-    def __init__(self, session: Session, period: float, tag_sets: Iterable[OpcuaTagSet]) -> None:
+    def __init__(
+        self, session: Session, period: float, bridge: float, tag_sets: Iterable[OpcuaTagSet], room: Room
+    ) -> None:
+        """`bridge` in seconds, as in the options."""
         self.id = 0
-        self._session = session
+        self.ended = False
+        """Whether the server ended it, or no longer serves it."""
+        self._fetched: list[int] = []
         self._period = period
+        self._bridge = bridge
+        self._room = room
         self._feeds = [Feed(tag_set) for tag_set in tag_sets]
-        self._items: list[Item] = []
+        self._items = items_of(self._feeds, period, bridge)
         self._items_of: dict[Feed, list[Item]] = {}
-        self._lost: dict[Item, None] = {}
-        self._orphans: list[int] = []
-        self._retry = _Retry()
-        self._checked = 0
+        for item in self._items:
+            self._items_of.setdefault(item.feed, []).append(item)
+        self._expected: int | None = None
+        """Number of the next message; None before the first."""
+        self._resumed = False
+        self._interval = period
+        self._silence_limit = self._silent_until = math.inf
+        self._bind(session)
+
+    def _bind(self, session: Session) -> None:
+        self._session = session
+        self._upkeep = Upkeep(session, self.id, self._period, self._room)
+        self._model_changes = ModelChanges(session)
+
+    @property
+    def due(self) -> float:
+        """Monotonic time at which `attend` has something to read; infinite if never."""
+        return self._upkeep.poller.due
+
+    @property
+    def monitored(self) -> int:
+        """How many monitored items it has."""
+        return sum(item.monitored is not None for item in self._items)
+
+    def take_fetched(self) -> list[int]:
+        """Numbers of messages that came outside the publish responses since the last call."""
+        fetched, self._fetched = self._fetched, []
+        return fetched
+
+    async def create(self, *, poll: bool = False, after_gap: bool = False) -> None:
+        """`poll`: without a subscription. `after_gap`: there were readings before, of another one."""
+        if not poll:
+            await self._subscribe()
+        if after_gap:
+            for item in self._items:
+                item.feed.add_gap(item.name)
+        await self._upkeep.serve(self._items)
+        if self.id and any(isinstance(item.place, Route) for item in self._items):
+            await self._model_changes.subscribe(self.id)
+        self._start_watching(hold=2 * self._interval + self._session.timeout)
+
+    async def resume(self, session: Session) -> bool:
+        """Go on over a new connection, with what the server kept meanwhile; False if it has it no longer."""
+        standing = [item for item in self._items if item.monitored is not None]
+        if self.ended or not standing:
+            return False
+        self._bind(session)
+        outage = time.monotonic() - self._heard
+        try:
+            gone = await self._upkeep.monitor.verify(standing)
+        except UaStatusCodeError as error:
+            _log.info("%s: subscription %d is not resumed: %s", session.endpoint, self.id, error)
+            return False
+        self._resumed = True
         for feed in self._feeds:
-            for tag in feed.tag_set.tags:
-                plain = tag.scale == 1.0 and tag.offset == 0.0
-                scaling = UNSCALED if plain else Scaling(tag.scale, tag.offset)
-                item = Item(tag, feed, len(self._items), NodeName.parse(tag.node), scaling)
-                self._items.append(item)
-                self._items_of.setdefault(feed, []).append(item)
+            feed.begin_again()
+        for item in self._items:
+            if item.monitored is None and not item.polled:
+                item.feed.add(item.name, Reading(None, bad(item.reason), None))
+            elif outage > item.bridged:
+                item.feed.add_gap(item.name)
+        for item in gone:
+            item.feed.add_gap(item.name)
+            item.monitored = None
+            self._room.left += 1
+        self._upkeep.take_over(self._items)
+        if gone:
+            await self._upkeep.serve(gone)
+        number = self._expected or 1
+        while (message := await self._fetch(number)) is not None:
+            self._take(message)
+            number = _after(number)
+        self._start_watching(hold=2 * self._interval + 0.5)
+        return True
 
-    async def create(self) -> None:
-        request = ua.CreateSubscriptionRequest()
-        parameters = request.Parameters
-        parameters.RequestedPublishingInterval = self._period * 1000
-        parameters.RequestedMaxKeepAliveCount = max(1, int(KEEP_ALIVE / self._period))
-        parameters.RequestedLifetimeCount = max(
-            3 * parameters.RequestedMaxKeepAliveCount, math.ceil(LIFETIME / self._period)
-        )
-        parameters.MaxNotificationsPerPublish = PUBLISHED_AT_ONCE
-        answer = (await self._session.call(request, ua.CreateSubscriptionResponse)).Parameters
-        self.id = answer.SubscriptionId
-        interval = answer.RevisedPublishingInterval / 1000
-        await self._monitor(self._items)
-        now = time.monotonic()
-        self._silence_limit = interval * answer.RevisedMaxKeepAliveCount + self._session.timeout + 1.0
-        self._silent_until = now + self._silence_limit
-        self._hold_until = now + 2 * interval + self._session.timeout
-
-    def take(self, notifications: Sequence[object], received_ms: int) -> list[Batch]:
+    async def accept(self, message: Message, received_ms: int) -> list[Batch]:
         """What one notification message means, as one batch per equipment concerned."""
-        self._silent_until = time.monotonic() + self._silence_limit
-        touched: dict[Feed, None] = {}
-        items = self._items
-        for notification in notifications:
-            if isinstance(notification, ua.DataChangeNotification):
-                for change in notification.MonitoredItems:
-                    item = items[change.ClientHandle]
-                    if item.monitored is None:
-                        continue  # a late word of an item that was given up
-                    new = reading(change.Value, item.scaling)
-                    item.feed.add(item.tag.id, new)
-                    touched[item.feed] = None
-                    if new.flaw is not None and new.flaw.reason in _NODE_GONE:
-                        self._give_up(item, new.flaw.reason)
-            elif isinstance(notification, ua.StatusChangeNotification):
-                raise ConnectionFailed(
-                    UnknownCause.PROTOCOL_ERROR,
-                    f"{self._session.endpoint} ended the subscription "
-                    f"({status_name(notification.Status.value)})",
-                )
-        return _batches(touched, received_ms)
+        self._heard = time.monotonic()
+        self._silent_until = self._heard + self._silence_limit
+        if self._expected is None:
+            self._expected = message.sequence
+        ahead = (message.sequence - self._expected) % _NUMBERS
+        if ahead >= _NUMBERS // 2:
+            return []  # had before
+        if ahead:
+            await self._fill(self._expected, ahead)
+            self._expected = message.sequence
+        if message.notifications:
+            self._take(message)
+        return _batches(self._feeds, received_ms)
 
     async def attend(self) -> list[Batch]:
         """What has to be done without a word from the server.
@@ -148,129 +166,195 @@ class Subscription:
         """
         now = time.monotonic()
         if now > self._silent_until:
+            self.ended = True
             raise ConnectionFailed(
                 UnknownCause.TIMEOUT, f"{self._session.endpoint} no longer publishes the subscription"
             )
-        if self._lost and now >= self._retry.at:
-            await self._try_again()
+        if await self._model_changes.happened():
+            await self._upkeep.find_anew(self._items)
+        await self._upkeep.attend()
+        if now >= self._upkeep.poller.due:
+            for item, data in await self._upkeep.poller.read():
+                self._read(item, data)
         if now >= self._hold_until:
-            for feed in self._feeds:
-                feed.give_up_waiting()
-        quiet = [feed for feed in self._feeds if not feed.holding and now - feed.last_batch >= QUIET]
-        if quiet:
-            await self._check(quiet)
+            await self._stop_waiting()
+        await self._look(watch.quiet(self._feeds, now))
         return _batches(self._feeds, CLOCK.now_ms())
 
-    async def _check(self, quiet: Sequence[Feed]) -> None:
-        """Ask for one node of each equipment that was quiet, another one each time.
+    async def _subscribe(self) -> None:
+        request = ua.CreateSubscriptionRequest()
+        parameters = request.Parameters
+        parameters.RequestedPublishingInterval = self._period * 1000
+        parameters.RequestedMaxKeepAliveCount = max(1, int(KEEP_ALIVE / self._period))
+        parameters.RequestedLifetimeCount = max(
+            3 * parameters.RequestedMaxKeepAliveCount,
+            math.ceil(max(LIFETIME, 2 * self._bridge) / self._period),
+        )
+        parameters.MaxNotificationsPerPublish = PUBLISHED_AT_ONCE
+        try:
+            answer = (await self._session.call(request, ua.CreateSubscriptionResponse)).Parameters
+        except (BadServiceUnsupported, BadNotImplemented, BadTooManySubscriptions) as error:
+            reason = type(error).__name__
+            _log.warning("%s makes no subscription (%s): tags are polled", self._session.endpoint, reason)
+            return
+        self.id = int(answer.SubscriptionId)
+        self._bind(self._session)
+        self._interval = answer.RevisedPublishingInterval / 1000
+        self._silence_limit = self._interval * answer.RevisedMaxKeepAliveCount + self._session.timeout + 1.0
 
-        Not every server tells when a node goes away: the monitored item then is silent for ever, and its
-        last value would count as current.
-        """
-        self._checked += 1
-        asked = [self._standing(feed) for feed in quiet]
-        nodes = [items[self._checked % len(items)].node if items else _SERVER_STATE for items in asked]
-        answers = await self._session.read([node or _SERVER_STATE for node in nodes], AttributeIds.NodeClass)
-        suspect: list[Item] = []
-        for feed, items, answer in zip(quiet, asked, answers, strict=True):
-            if items and status_name(status_code(answer)) in _NODE_GONE:
-                suspect += items
+    def _start_watching(self, hold: float) -> None:
+        now = time.monotonic()
+        self._heard = now
+        self._silent_until = now + self._silence_limit
+        self._hold_until = now + hold
+        self._watch = watch.Watch(self._items, 2 * self._interval + self._session.timeout)
+
+    def _take(self, message: Message) -> None:
+        """Put what a message says into the feeds; the next one is then the one after it."""
+        self._expected = _after(message.sequence)
+        for notification in message.notifications:
+            if isinstance(notification, Changes):
+                self._take_changes(notification)
+            elif isinstance(notification, ua.EventNotificationList):
+                self._model_changes.take(notification.Events)
+            elif isinstance(notification, ua.StatusChangeNotification):
+                self.ended = True
+                raise ConnectionFailed(
+                    UnknownCause.PROTOCOL_ERROR,
+                    f"{self._session.endpoint} ended the subscription "
+                    f"({status_name(notification.Status.value)})",
+                )
+
+    def _take_changes(self, changes: Changes) -> None:
+        items = self._items
+        now = self._heard
+        for handle, value, source_ms in zip(changes.handles, changes.values, changes.sources, strict=True):
+            item = items[handle]
+            if item.monitored is None:
+                continue  # a late word of an item that was given up
+            item.heard = now
+            if isinstance(value, ua.DataValue):
+                self._tell(item, item.reading(value))
+            elif item.conversion.keeps_plain:
+                item.last = value
+                item.feed.add_good(item.name, value, source_ms)
             else:
-                feed.confirm()
-        if suspect:
-            answers = await self._session.read(
-                [item.node or _SERVER_STATE for item in suspect], AttributeIds.NodeClass
+                self._tell(item, item.converted(value, source_ms))
+
+    def _tell(self, item: Item, new: Reading) -> None:
+        item.last = new
+        item.feed.add(item.name, new)
+        if new.flaw is not None and new.flaw.reason in _LOOK_AGAIN:
+            self._upkeep.give_up(item, new.flaw.reason)
+
+    def _read(self, item: Item, data: ua.DataValue) -> None:
+        """Take what was read: tell it if it is news."""
+        seen = item.reading(data)
+        if item.name in item.feed.missing or not item.agrees(seen):
+            self._tell(item, seen)
+        else:
+            item.feed.confirm()
+
+    async def _fill(self, first: int, count: int) -> None:
+        """Fetch `count` messages that are missing; what the server no longer has is told as a gap."""
+        number, lost = first, count > FETCHED_AT_MOST
+        for _ in range(0 if lost else count):
+            message = await self._fetch(number)
+            if message is None:
+                lost = True
+            else:
+                self._take(message)
+            number = _after(number)
+        if lost:
+            _log.warning(
+                "%s: messages of subscription %d are lost (%d from number %d on)",
+                self._session.endpoint,
+                self.id,
+                count,
+                first,
             )
-            for item, answer in zip(suspect, answers, strict=True):
-                reason = status_name(status_code(answer))
-                if reason in _NODE_GONE:
-                    item.feed.add(item.tag.id, Reading(None, bad(reason), None))
-                    self._give_up(item, reason)
+            await self._tell_gap()
+
+    async def _fetch(self, number: int) -> Message | None:
+        """Ask for a message again; None if the server no longer has it."""
+        request = ua.RepublishRequest()
+        wanted: Any = number  # the library asks for an int type of its own, and needs none
+        identity: Any = self.id
+        request.Parameters.SubscriptionId = identity
+        request.Parameters.RetransmitSequenceNumber = wanted
+        try:
+            answer = (await self._session.call(request, ua.RepublishResponse)).NotificationMessage
+        except UaStatusCodeError as error:
+            _log.debug("%s: message %d: %s", self._session.endpoint, number, error)
+            return None
+        message = message_of(answer)
+        if message.sequence != number or not message.notifications:
+            return None
+        self._fetched.append(number)
+        return message
+
+    async def _tell_gap(self) -> None:
+        """Nobody knows which tags the lost messages were about: all of them are read anew."""
+        standing = [item for item in self._items if item.monitored is not None]
+        for item, data in zip(standing, await read_items(self._session, standing), strict=True):
+            item.feed.add_gap(item.name)
+            self._tell(item, item.reading(data))
+
+    async def _stop_waiting(self) -> None:
+        """Let first batches go. After an interruption what has not changed is read, else it is bad."""
+        self._hold_until = math.inf
+        if self._resumed:
+            items = [
+                item for item in self._items if item.name in item.feed.missing and item.monitored is not None
+            ]
+            for item, data in zip(items, await read_items(self._session, items), strict=True):
+                seen = item.reading(data)
+                if not item.agrees(seen):
+                    item.feed.add_gap(item.name)
+                self._tell(item, seen)
+        for feed in self._feeds:
+            feed.give_up_waiting()
+
+    async def _look(self, quiet: Sequence[Feed]) -> None:
+        """Ask for nodes that have been silent: of each quiet equipment one, and single ones in turn."""
+        standing = {feed: self._standing(feed) for feed in quiet}
+        chosen = self._watch.choose(standing.values())
+        if not chosen and not quiet:
+            return
+        answers = await read_items(self._session, chosen)
+        vanished: dict[Feed, None] = {}
+        for item, data in zip(chosen, answers, strict=True):
+            seen = item.reading(data)
+            if status_name(status_code(data)) in _NODE_GONE:
+                vanished[item.feed] = None
+                continue
+            if item.feed in standing:
+                item.feed.confirm()
+            if self._watch.is_stuck(item, seen):
+                _log.warning("%s: %s: its monitored item is stuck", self._session.endpoint, item.place)
+                item.revived += 1
+                item.feed.add_gap(item.name)
+                self._upkeep.give_up(item, STUCK)
+        await self._find_vanished([item for feed in vanished for item in self._standing(feed)])
+        if empty := [feed for feed, items in standing.items() if not items]:
+            await self._session.read([SERVER_STATE], AttributeIds.Value)
+            for feed in empty:
+                feed.confirm()
+
+    async def _find_vanished(self, suspect: Sequence[Item]) -> None:
+        for item, data in zip(suspect, await read_items(self._session, suspect), strict=True):
+            reason = status_name(status_code(data))
+            if reason in _NODE_GONE:
+                item.feed.add(item.name, Reading(None, bad(reason), None))
+                self._upkeep.give_up(item, reason)
 
     def _standing(self, feed: Feed) -> list[Item]:
         return [item for item in self._items_of[feed] if item.monitored is not None]
 
-    def _give_up(self, item: Item, reason: str) -> None:
-        """The node of a monitored item is gone: have the item deleted, and try to make a new one."""
-        if item.monitored is not None:
-            self._orphans.append(item.monitored)
-        item.monitored = None
-        item.reason = reason
-        self._lost[item] = None
-        self._retry = _Retry()
 
-    async def _try_again(self) -> None:
-        if self._orphans:
-            request = ua.DeleteMonitoredItemsRequest()
-            request.Parameters.SubscriptionId = self.id
-            request.Parameters.MonitoredItemIds = self._orphans
-            self._orphans = []
-            try:
-                await self._session.call(request, ua.DeleteMonitoredItemsResponse)
-            except UaStatusCodeError as error:  # a server may stumble over items whose node it deleted
-                _log.debug("%s: deleting monitored items: %s", self._session.endpoint, error)
-        lost = list(self._lost)
-        if any(item.reason == NAMESPACE_UNKNOWN for item in lost):
-            await self._session.read_namespaces()
-        await self._monitor(lost)
-        self._retry = self._retry.later()
-
-    async def _monitor(self, items: Sequence[Item]) -> None:
-        """Have `items` monitored; those that the server refuses become bad readings and lost ones."""
-        present: list[Item] = []
-        for item in items:
-            item.node = item.name.resolve(self._session.namespaces)
-            if item.node is None:
-                self._refused(item, NAMESPACE_UNKNOWN)
-            else:
-                present.append(item)
-        at_once = min(self._session.limits.items_per_call or ITEMS_UNSTATED, ITEMS_AT_ONCE)
-        done = 0
-        while done < len(present):
-            chunk = present[done : done + at_once]
-            try:
-                results = await self._create_items(chunk)
-            except (BadTooManyOperations, BadEncodingLimitsExceeded, BadRequestTooLarge):
-                if at_once == 1:
-                    raise
-                at_once = max(1, at_once // 2)
-                continue
-            done += len(chunk)
-            for item, result in zip(chunk, results, strict=True):
-                if result.StatusCode.is_bad():
-                    self._refused(item, status_name(result.StatusCode.value))
-                else:
-                    item.monitored = result.MonitoredItemId
-                    self._lost.pop(item, None)
-
-    async def _create_items(self, items: Sequence[Item]) -> list[ua.MonitoredItemCreateResult]:
-        request = ua.CreateMonitoredItemsRequest()
-        parameters = request.Parameters
-        parameters.SubscriptionId = self.id
-        parameters.TimestampsToReturn = ua.TimestampsToReturn.Source
-        for item in items:
-            sampling = item.tag.sampling
-            parameters.ItemsToCreate.append(
-                ua.MonitoredItemCreateRequest(
-                    ItemToMonitor=ua.ReadValueId(NodeId=item.node, AttributeId=AttributeIds.Value),
-                    MonitoringMode=ua.MonitoringMode.Reporting,
-                    RequestedParameters=ua.MonitoringParameters(
-                        ClientHandle=item.handle,
-                        SamplingInterval=-1 if sampling is None else sampling * 1000,
-                        QueueSize=item.tag.queue_size,
-                        DiscardOldest=True,
-                    ),
-                )
-            )
-        return (await self._session.call(request, ua.CreateMonitoredItemsResponse)).Results
-
-    def _refused(self, item: Item, reason: str) -> None:
-        """Told once per reason: a tag that is still missing for the same reason is no news."""
-        self._lost[item] = None
-        if item.reason != reason:
-            item.reason = reason
-            item.feed.add(item.tag.id, Reading(None, bad(reason), None))
-            _log.info("%s: %s: %s", self._session.endpoint, item.tag.node, reason)
+def _after(number: int) -> int:
+    """Numbers of messages begin again with 1: OPC 10000-4, 7.26."""
+    return 1 if number >= _NUMBERS - 1 else number + 1
 
 
 def _batches(feeds: Iterable[Feed], received_ms: int) -> list[Batch]:

@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from edge_agent.agent import DRAIN_S, Agent
+from edge_agent.cli.memory import give_back
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
-from edge_agent.indicators.definitions import DefinitionError
 from edge_agent.journal.lock import DataDirBusyError
 from edge_agent.journal.store import JournalFormatError
 
@@ -37,7 +37,7 @@ def make_or_exit(site: Site) -> Agent:
     """The agent, or the reason why it cannot start on standard error and exit status 1."""
     try:
         return Agent(site)
-    except (DataDirBusyError, JournalFormatError, DefinitionError, sqlite3.Error, OSError) as error:
+    except (DataDirBusyError, JournalFormatError, sqlite3.Error, OSError) as error:
         click.echo(f"edge-agent cannot start: {error}", err=True)
         sys.exit(EXIT_FAILED)
 
@@ -102,6 +102,7 @@ def run(config: Path, log_level: str) -> None:
     async def work() -> int:
         stop = stop_on_signal()
         agent = make_or_exit(site)
+        give_back()
         log.info(
             "gateway %s: %d equipment registered, %d connections, data in %s",
             site.gateway.id,

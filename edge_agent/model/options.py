@@ -1,9 +1,9 @@
 """What a user may write for a connection: the base that each driver's own options extend."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from edge_agent.model.state import MachineState
 
@@ -36,11 +36,29 @@ EquipmentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 TagId = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 """A name that state rules can use."""
 
+_LONGEST_TAG_ID = 64
+
+
+def total_id(tag: str) -> str:
+    """The id of the tag that is derived from the counter `tag`."""
+    return f"{tag}_total"
+
 
 class Options(BaseModel):
     """Base of everything a user writes: unknown keys are errors, values do not change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class CounterOptions(Options):
+    """A counter of parts, strokes or energy, which runs over at its end or is set back now and then."""
+
+    modulus: float | None = Field(
+        default=None,
+        gt=0,
+        description="Where the counter begins again at 0, as a scaled value: 65536 for 16 bits. Leave it out"
+        " if the counter is set back before it gets there",
+    )
 
 
 class TagOptions(Options):
@@ -52,6 +70,21 @@ class TagOptions(Options):
     scale: float = Field(default=1.0, description="value = raw * scale + offset")
     offset: float = 0.0
     period: Duration | None = Field(default=None, description="Default: the connection's period")
+    optional: bool = Field(
+        default=False, description="Not every machine of the kind has it: `check` does not miss it"
+    )
+    counter: CounterOptions | None = Field(
+        default=None, description="The tag counts up: a tag <id>_total is derived, which never decreases"
+    )
+
+    @model_validator(mode="after")
+    def _room_for_total(self) -> Self:
+        if self.counter is not None and len(total_id(self.id)) > _LONGEST_TAG_ID:
+            longest = _LONGEST_TAG_ID - len(total_id(""))
+            raise ValueError(
+                f"the id of a counter has at most {longest} characters, as _total is added to it"
+            )
+        return self
 
 
 class StateRule(Options):

@@ -1,7 +1,9 @@
 """The harness of the shared contract tests: asyncua's server in a process of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
+
+from asyncua import ua
 
 from drivers.opcua import OpcuaDriver
 from drivers.opcua.feed import OpcuaTagSet
@@ -14,7 +16,7 @@ TAGS = ("t0", "t1", "t2")
 
 
 def connection(
-    port: int, equipment: dict[str, Sequence[dict[str, object]]], **more: object
+    port: int, equipment: Mapping[str, Sequence[dict[str, object]]], **more: object
 ) -> OpcuaConnection:
     """Options for a server at `port`, as they would come from a configuration file."""
     return OpcuaConnection.model_validate(
@@ -24,6 +26,7 @@ def connection(
             "endpoint": f"opc.tcp://127.0.0.1:{port}/machines",
             "period": "100ms",
             "timeout": "500ms",
+            "security": "none",
             "equipment": [{"id": name, "tags": tags} for name, tags in equipment.items()],
         }
         | more
@@ -42,14 +45,15 @@ def driver_for(options: OpcuaConnection) -> OpcuaDriver:
 
 
 class OpcuaHarness:
-    def __init__(self) -> None:
-        self._server = ServerProcess(Settings())
+    def __init__(self, settings: Settings | None = None, **more: object) -> None:
+        self._more = more
+        self._server = ServerProcess(settings or Settings())
         self._values: dict[str, Value] = {f"{equipment}.{name}": 0 for equipment in "AB" for name in TAGS}
         self._silent: set[str] = set()
 
     async def start(self) -> None:
         self._server.start()
-        self._server.ask("put", "A.bytes", b"raw", "ByteString")
+        self._server.ask("put", "A.range", ua.Range(0.0, 1.0), "ExtensionObject")
         for node, value in self._values.items():
             if node[0] not in self._silent:
                 self._server.ask("put", node, value)
@@ -63,12 +67,13 @@ class OpcuaHarness:
                 if bad_tag:
                     return "A.nowhere"
                 if wrong_type:
-                    return "A.bytes"
+                    return "A.range"
             return f"{equipment}.{name}"
 
         return connection(
             self._server.port,
             {equipment: [tag(name, node(equipment, name)) for name in TAGS] for equipment in "AB"},
+            **self._more,
         )
 
     def tag_sets(self, *, bad_tag: bool = False, wrong_type: bool = False) -> list[AnyTagSet]:

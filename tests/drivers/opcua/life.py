@@ -84,6 +84,6 @@ class Life:
         started = time.monotonic()
         while not condition():
             assert not self._task.done(), self._task.exception()
-            assert time.monotonic() - started < LIMIT, f"not in time; failures: {self.failures}"
+            assert time.monotonic() - started < LIMIT, f"not in time; failures: {self.failures[-3:]}"
             await asyncio.sleep(0.01)
         return time.monotonic() - started

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 NAMESPACE = "http://example.com/machines"
+APPLICATION_URI = "urn:example:machines"
 ANSWER_LIMIT = 30.0
 
 _forks = multiprocessing.get_context("forkserver")
@@ -21,7 +22,15 @@ class Settings:
     user: tuple[str, str] | None = None
     """Name and password of the only user; None lets anybody in."""
     certificate: Path | None = None
-    """Folder for a certificate of the server's own, with which passwords are encrypted."""
+    """Folder for a certificate of the server's own, with which passwords are encrypted; one that lies there
+    is used."""
+    security: tuple[str, ...] = ()
+    """Names of SecurityPolicyType; none for NoSecurity, and with a certificate one endpoint more."""
+    trusts: Path | None = None
+    """Folder of the client certificates that are let in; others are put into `rejected` there. None lets
+    any in."""
+    user_certificate: bytes | None = None
+    """The only user certificate (DER) that may log in."""
     namespaces_before: int = 0
     """How many foreign namespaces stand before ours, as after an update of the server."""
     max_items_per_call: int = 10_000
@@ -29,6 +38,12 @@ class Settings:
     """How many publish requests may wait."""
     refuse_more_items: bool = False
     """Answer requests of more than `max_items_per_call` items with a fault, and state no limit."""
+    max_items: int = 1_000_000
+    """Monitored items that are made; more are refused, one by one."""
+    subscriptions: bool = True
+    """Whether subscriptions are made at all."""
+    filters: bool = True
+    """Whether monitored items with a filter are made."""
 
 
 def _serve(pipe: Connection, settings: Settings) -> None:

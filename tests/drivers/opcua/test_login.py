@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.opcua.pki import Pki
 from edge_agent.driver import ConnectionFailed
 from edge_agent.model.state import UnknownCause
 from tests.drivers.opcua.conftest import StartServer
@@ -36,6 +37,11 @@ def _refused(port: int, **login: object) -> ConnectionFailed:
 def test_the_password_is_encrypted_where_the_server_can(start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(user=USER, certificate=tmp_path)
     server.ask("put", "A.t", 1)
+    told = _refused(server.port, username=USER[0], password=USER[1])
+    (entry,) = Pki().rejected()
+    assert entry.certificate.thumbprint in told.remedy
+    assert "ActivateSessionRequest" not in server.ask("requests")
+    Pki().accept(entry.certificate.thumbprint)
 
     async def body() -> None:
         async with Proxy(server.port) as proxy:

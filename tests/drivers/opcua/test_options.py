@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drivers.opcua.nodes import NodeName
-from drivers.opcua.options import OpcuaConnection
+from drivers.opcua.options import OpcuaConnection, ServerAccess
 from tests.drivers.opcua.harness import connection
 
 NAMESPACES = ["http://opcfoundation.org/UA/", "urn:server", "http://example.com/machines"]
@@ -90,7 +90,17 @@ def test_a_port_is_filled_in() -> None:
         ({"username": "me"}, "together"),
         ({"password": "secret"}, "together"),
         ({"plain_password": True}, "plain_password"),
-        ({"security": "none"}, "Extra inputs"),
+        (
+            {"plain_password": True, "username": "a", "password": "b", "security": "strongest"},
+            "plain_password",
+        ),
+        ({"security": "Basic256"}, "strongest"),
+        ({"security": "None"}, "strongest"),
+        ({"mode": "Sign"}, "remove mode or security"),
+        ({"mode": "None", "security": "strongest"}, "Sign"),
+        ({"user_certificate": __file__}, "user_key"),
+        ({"user_certificate": __file__, "user_key": __file__, "username": "a", "password": "b"}, "either"),
+        ({"user_certificate": "/nowhere", "user_key": __file__}, "file"),
     ],
 )
 def test_connections_that_are_refused(more: dict[str, object], told: str) -> None:
@@ -101,3 +111,8 @@ def test_connections_that_are_refused(more: dict[str, object], told: str) -> Non
 def test_the_schema_can_be_made() -> None:
     schema = OpcuaConnection.model_json_schema()
     assert schema["properties"]["password"]["anyOf"][0]["writeOnly"] is True
+
+
+def test_security_is_left_out_by_nobody_but_the_user() -> None:
+    assert ServerAccess(endpoint="opc.tcp://plc").security == "strongest"
+    assert not ServerAccess(endpoint="opc.tcp://plc").plain_password

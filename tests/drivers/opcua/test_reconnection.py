@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from drivers.opcua import subscription
+from drivers.opcua import subscription, watch
 from edge_agent.model.state import UnknownCause
 from tests.drivers.opcua.conftest import StartServer
 from tests.drivers.opcua.harness import connection, driver_for, tag
@@ -88,7 +88,7 @@ def test_namespaces_are_found_by_uri_wherever_they_stand(start_server: StartServ
 def test_a_dead_cable_is_noticed_and_closing_does_not_hang(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscription, "QUIET", 0.5)
+    monkeypatch.setattr(watch, "QUIET", 0.5)
     server = start_server()
     put(server, A_t=1)
 

@@ -1,4 +1,4 @@
-"""The agent reads modbus-serial's server: two units that answer, one that is silent, and an absent register."""
+"""The agent reads modbus-serial's server: two units that answer, a silent one, and an absent register."""
 
 import os
 import subprocess
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from edge_agent.contract.messages import State
-from tests.drivers.opcua.npm import npm_package
 from tests.field.agent_process import AgentProcess
 from tests.field.cases.runner import batches
 from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform
+from tests.npm import NODE, npm_package
 
 CONFIGURATION = """
 gateway: {{id: gw-1, region: "330300", enterprise: 91330300MA00DEM06A}}
@@ -44,7 +44,7 @@ def server() -> Iterator[subprocess.Popen[str]]:
     environment = {**os.environ, "NODE_PATH": str(package / "node_modules")}
     script = Path(__file__).with_name("server.js")
     process = subprocess.Popen(
-        ["node", str(script)], env=environment, stdout=subprocess.PIPE, text=True, bufsize=1
+        [str(NODE), str(script)], env=environment, stdout=subprocess.PIPE, text=True, bufsize=1
     )
     try:
         yield process
