@@ -77,6 +77,28 @@ class ProbeResult:
     limits: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One figure of how a connection does, since the driver was made.
+
+    `subject` is what it is about: "" the connection itself, "unit 3" what the protocol calls one of its
+    parts. `unit` as in UCUM; "" for a count.
+    """
+
+    subject: str
+    name: str
+    value: float
+    unit: str = ""
+
+
+REQUESTS = "requests"
+"""Name of the diagnostic: how many requests were made."""
+ANSWERS = "answers"
+"""How many of them brought what was asked for."""
+RESPONSE_P99 = "response_p99"
+"""Time from request to answer that 99 % of the latest answers kept within, in ms."""
+
+
 class Driver(ABC, Generic[C, E, T]):
     """One connection. Constructing it does no I/O.
 
@@ -108,6 +130,14 @@ class Driver(ABC, Generic[C, E, T]):
     @abstractmethod
     async def probe(self) -> ProbeResult:
         """Ask the opened endpoint who it is. Raises DriverError."""
+
+    def diagnostics(self) -> Sequence[Diagnostic]:
+        """How the connection does, as far as the driver counts it; does no I/O, and may be asked at any time.
+
+        The agent compares those called `REQUESTS`, `ANSWERS` and `RESPONSE_P99` with limits, each subject
+        for itself; all are shown to the technician under the names they have.
+        """
+        return ()
 
     @classmethod
     def commands(cls) -> click.Group | None:

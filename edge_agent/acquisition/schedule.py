@@ -11,7 +11,8 @@ class Schedule(Generic[K]):
     """When each of several things is due, on the clock that `start` is given in (seconds).
 
     Thing `k` with period `p` is due at start + p, start + 2p, … and first of all at start. A tick whose
-    whole period has passed before its turn is missed: counted in `missed` and never made up for.
+    whole period has passed before its turn is missed: counted in `missed` and never made up for. Of those due
+    at the same time, the one that has waited longest since its last turn comes first.
     """
 
     def __init__(self, things: Iterable[tuple[K, float]], start: float) -> None:
@@ -19,6 +20,7 @@ class Schedule(Generic[K]):
         self._start = start
         self._tick = dict.fromkeys(self._periods, 0)
         self._heap = [(start, i, key) for i, key in enumerate(self._periods)]
+        self._turns = len(self._heap)
         self.missed = 0
 
     def next(self) -> tuple[float, K]:
@@ -28,7 +30,7 @@ class Schedule(Generic[K]):
 
     def done(self, now: float) -> None:
         """The thing last given by `next` has had its turn, which ended at `now`."""
-        _, order, key = self._heap[0]
+        _, _, key = self._heap[0]
         period = self._periods[key]
         tick = self._tick[key] + 1
         current = int((now - self._start) / period)  # the newest tick that is due already
@@ -36,4 +38,5 @@ class Schedule(Generic[K]):
             self.missed += current - tick
             tick = current
         self._tick[key] = tick
-        heapq.heapreplace(self._heap, (self._start + tick * period, order, key))
+        heapq.heapreplace(self._heap, (self._start + tick * period, self._turns, key))
+        self._turns += 1

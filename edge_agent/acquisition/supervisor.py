@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from edge_agent.acquisition.diagnostics import Crossing, LimitWatch
 from edge_agent.acquisition.schedule import Schedule
 from edge_agent.driver import (
     AnyDriver,
@@ -31,6 +32,8 @@ PARK_AFTER = 2
 """Failures in a row after which an equipment is only asked now and then, so that its time-outs cost its
 neighbours on the same line no more than that."""
 CLOSE_LIMIT_S = 5.0
+LOOK_EVERY_S = 60.0
+"""How often diagnostics are compared with their limits."""
 SLOT_S = 0.05
 """Connections take turns in slots of this length: a handful asked together cost one wake-up, and a hundred
 are still not asked in the same instant."""
@@ -52,6 +55,9 @@ class Sink(Protocol):
 
     def equipment_failed(self, connection: str, equipment: str, error: DriverError) -> None:
         """One equipment did not answer; told once per outage, and again when the reason changes."""
+
+    def limit_crossed(self, connection: str, crossing: Crossing) -> None:
+        """A figure of the connection's diagnostics went over its limit, or is back."""
 
 
 @dataclass(slots=True)
@@ -102,7 +108,16 @@ class ConnectionSupervisor:
         self._told: dict[str, tuple[UnknownCause, str]] = {}
 
     async def run(self) -> None:
-        """Open, serve, close, wait, and again. Ends only by cancellation, and has then closed."""
+        """Keep the connection working. Ends only by cancellation, and has then closed."""
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(self._watch_limits(), name=f"diagnostics of {self.id}")
+            try:
+                await self._keep_up()
+            finally:
+                watch.cancel()
+
+    async def _keep_up(self) -> None:
+        """Open, serve, close, wait, and again."""
         while True:
             try:
                 await self._open()
@@ -209,6 +224,19 @@ class ConnectionSupervisor:
         if self._changed("", error):
             log.warning("connection %s: %s", self.id, _text(error))
             self._sink.lost(self.id, error)
+
+    async def _watch_limits(self) -> None:
+        limits = LimitWatch(min(tag_set.period for tag_set in self.driver.tag_sets))
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                crossings = limits.look(self.driver.diagnostics())
+            except Exception:
+                log.exception("connection %s: fault in the diagnostics of the driver", self.id)
+                continue
+            for crossing in crossings:
+                log.warning("connection %s: %s", self.id, crossing)
+                self._sink.limit_crossed(self.id, crossing)
 
     def _changed(self, subject: str, error: DriverError) -> bool:
         """Whether this failure of `subject` (an equipment, "" for the connection) is news."""

@@ -1,10 +1,11 @@
-"""Intervals and evidence kept on disk, so that figures survive a restart and the gap itself is known."""
+"""Intervals, evidence and counters on disk: figures survive a restart, and the gap itself is known."""
 
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause, unknown
+from edge_agent.states.counters import CounterRow
 from edge_agent.states.tracker import Interval
 
 _SCHEMA = """
@@ -23,10 +24,33 @@ CREATE TABLE IF NOT EXISTS evidence (
     last_good_ms  INTEGER NOT NULL,
     PRIMARY KEY (equipment, hour_ms)
 ) WITHOUT ROWID;
+-- Columns without a type keep integers as integers and floats as floats.
+CREATE TABLE IF NOT EXISTS counters (
+    equipment TEXT NOT NULL,
+    tag       TEXT NOT NULL,
+    value     NOT NULL,
+    total     NOT NULL,
+    PRIMARY KEY (equipment, tag)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accounted (
+    period TEXT PRIMARY KEY,
+    to_ms  INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS alive (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     time_ms  INTEGER NOT NULL
 );
+"""
+
+_INTERVALS_OF = """
+SELECT start_ms, end_ms, state, cause FROM intervals
+WHERE equipment = :equipment AND start_ms < :to_ms AND start_ms >= coalesce(
+    (SELECT start_ms FROM intervals WHERE equipment = :equipment AND start_ms <= :from_ms
+     AND state <> 'unknown' ORDER BY start_ms DESC LIMIT 1),
+    (SELECT start_ms FROM intervals WHERE equipment = :equipment AND start_ms <= :from_ms
+     ORDER BY start_ms DESC LIMIT 1),
+    :from_ms)
+ORDER BY start_ms
 """
 
 EvidenceRow = tuple[str, int, int, int]
@@ -63,8 +87,14 @@ class History:
         self._db.execute("COMMIT")
         return alive_ms
 
-    def save(self, intervals: Sequence[Interval], evidence: Sequence[EvidenceRow], alive_ms: int) -> None:
-        """Write or overwrite intervals and evidence, and that the agent was alive at `alive_ms`."""
+    def save(
+        self,
+        intervals: Sequence[Interval],
+        evidence: Sequence[EvidenceRow],
+        counters: Sequence[CounterRow],
+        alive_ms: int,
+    ) -> None:
+        """Write or overwrite intervals, evidence and counters, and that the agent was alive at `alive_ms`."""
         self._db.execute("BEGIN")
         try:
             self._db.executemany(
@@ -72,6 +102,7 @@ class History:
                 [(i.equipment, i.start_ms, i.end_ms, i.state.state.value, i.state.cause) for i in intervals],
             )
             self._db.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)", evidence)
+            self._db.executemany("INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?)", counters)
             self._db.execute("INSERT OR REPLACE INTO alive VALUES (1, ?)", (alive_ms,))
             self._db.execute("COMMIT")
         except BaseException:
@@ -91,12 +122,34 @@ class History:
             for equipment, start, end, state, cause in rows
         ]
 
+    def intervals_of(self, equipment: str, from_ms: int, to_ms: int) -> list[Interval]:
+        """Intervals of one equipment that overlap [from_ms, to_ms), and those before them back to the last
+        whose state was known; by start. What it costs does not grow with the history.
+        """
+        rows = self._db.execute(_INTERVALS_OF, {"equipment": equipment, "from_ms": from_ms, "to_ms": to_ms})
+        return [
+            Interval(equipment, start, end, StateWithCause(MachineState(state), cause))
+            for start, end, state, cause in rows
+        ]
+
+    def accounted(self, period: str) -> int | None:
+        """Up to when accounts of this kind of period were made; None before the first."""
+        row = self._db.execute("SELECT to_ms FROM accounted WHERE period = ?", (period,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def set_accounted(self, period: str, to_ms: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO accounted VALUES (?, ?)", (period, to_ms))
+
     def evidence(self, from_ms: int) -> list[EvidenceRow]:
         """Evidence of all hours with a good reading since `from_ms`."""
         return self._db.execute(
             "SELECT equipment, hour_ms, good_readings, last_good_ms FROM evidence WHERE last_good_ms >= ?",
             (from_ms,),
         ).fetchall()
+
+    def counters(self) -> list[CounterRow]:
+        """All counters as they were last saved, also those that are configured no more."""
+        return self._db.execute("SELECT equipment, tag, value, total FROM counters").fetchall()
 
     def close(self) -> None:
         self._db.close()

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from edge_agent.acquisition import supervisor as module
+from edge_agent.acquisition.diagnostics import Crossing
 from edge_agent.acquisition.supervisor import ConnectionSupervisor
 from edge_agent.driver import (
+    ANSWERS,
+    REQUESTS,
     AnyTagSet,
     ConnectionFailed,
+    Diagnostic,
     DriverError,
     EquipmentFailed,
     PlannedRequest,
@@ -77,6 +81,9 @@ class Told:
 
     def equipment_failed(self, connection: str, equipment: str, error: DriverError) -> None:
         self.news.append(f"failed {connection} {equipment} {error.cause}")
+
+    def limit_crossed(self, connection: str, crossing: Crossing) -> None:
+        self.news.append(f"limit {connection} {crossing}")
 
     def count(self, equipment: str) -> int:
         return sum(name == equipment for _, name in self.batches)
@@ -211,6 +218,38 @@ def test_a_slow_read_misses_ticks_and_counts_them() -> None:
         assert min(gaps) > 0.02, "missed ticks are not made up for in a bunch"
 
     supervised(driver, work)
+
+
+class Counting(Scripted):
+    """Tells what it counts, after it failed to do so once."""
+
+    def __init__(self, tag_sets: Sequence[AnyTagSet]) -> None:
+        super().__init__(tag_sets)
+        self.failed = 0
+        self.faults = 1
+
+    def diagnostics(self) -> Sequence[Diagnostic]:
+        if self.faults:
+            self.faults -= 1
+            raise KeyError("a mistake in the driver")
+        asked = self.log.count("A") + self.failed
+        return [Diagnostic("unit 1", REQUESTS, asked), Diagnostic("unit 1", ANSWERS, asked - self.failed)]
+
+
+def test_limits_are_watched_while_the_connection_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.1)
+    driver = Counting([tag_set("A", 0.02)])
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        await until(lambda: driver.faults == 0)
+        driver.failed = 1000
+        await until(lambda: len(told.news) >= 2)
+        await until(lambda: len(told.news) >= 3)
+
+    told = supervised(driver, work)
+    assert told.news[0] == "opened c"
+    assert told.news[1].startswith("limit c unit 1: failed_share is 0.9")
+    assert told.news[2:] == ["limit c unit 1: failed_share is 0, back within 0.1"]
 
 
 class Stream(StreamingDriver[ConnectionOptions, EquipmentOptions, TagOptions]):

@@ -11,16 +11,16 @@ NO_DATA = unknown(UnknownCause.NO_DATA)
 def test_a_kill_is_accounted_for_from_the_last_sign_of_life(tmp_path: Path) -> None:
     history = History(tmp_path / "h.db")
     assert history.resume(1000) == 1000, "a first start has no gap"
-    history.save([Interval("A", 1000, None, NO_DATA)], [], 1000)
-    history.save([Interval("A", 1000, 2000, NO_DATA), Interval("A", 2000, None, RUNNING)], [], 2500)
-    history.save([], [], 7000)
+    history.save([Interval("A", 1000, None, NO_DATA)], [], [], 1000)
+    history.save([Interval("A", 1000, 2000, NO_DATA), Interval("A", 2000, None, RUNNING)], [], [], 2500)
+    history.save([], [], [], 7000)
     history.close()  # without closing intervals, as after a kill
 
     history = History(tmp_path / "h.db")
     since = history.resume(60_000)
     assert since == 7000
     history.save(
-        [Interval("A", since, 60_000, GATEWAY_DOWN), Interval("A", 60_000, None, NO_DATA)], [], 60_000
+        [Interval("A", since, 60_000, GATEWAY_DOWN), Interval("A", 60_000, None, NO_DATA)], [], [], 60_000
     )
     assert history.intervals(0, 100_000) == [
         Interval("A", 1000, 2000, NO_DATA),
@@ -34,7 +34,7 @@ def test_a_kill_is_accounted_for_from_the_last_sign_of_life(tmp_path: Path) -> N
 
 def test_a_clock_that_was_set_back_rewrites_no_time(tmp_path: Path) -> None:
     history = History(tmp_path / "h.db")
-    history.save([Interval("A", 5000, None, RUNNING)], [], 9000)
+    history.save([Interval("A", 5000, None, RUNNING)], [], [], 9000)
     assert history.resume(2000) == 9000
     assert history.intervals(0, 100_000) == [Interval("A", 5000, 9000, RUNNING)]
     history.close()
@@ -42,8 +42,59 @@ def test_a_clock_that_was_set_back_rewrites_no_time(tmp_path: Path) -> None:
 
 def test_evidence_is_overwritten_by_hour_and_read_by_time(tmp_path: Path) -> None:
     history = History(tmp_path / "h.db")
-    history.save([], [("A", 0, 5, 100), ("B", 0, 1, 50)], 100)
-    history.save([], [("A", 0, 9, 200)], 200)
+    history.save([], [("A", 0, 5, 100), ("B", 0, 1, 50)], [], 100)
+    history.save([], [("A", 0, 9, 200)], [], 200)
     assert sorted(history.evidence(0)) == [("A", 0, 9, 200), ("B", 0, 1, 50)]
     assert history.evidence(200) == [("A", 0, 9, 200)]
+    history.close()
+
+
+def test_counters_are_kept_as_they_are(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.db")
+    history.save([], [], [("A", "parts", 5, 3), ("A", "energy", 5.0, 0.1)], 100)
+    history.save([], [], [("A", "parts", 2**53, 2**53)], 200)
+    history.close()
+    history = History(tmp_path / "h.db")
+    rows = sorted(history.counters())
+    assert rows == [("A", "energy", 5.0, 0.1), ("A", "parts", 2**53, 2**53)]
+    assert [type(value) for row in rows for value in row[2:]] == [float, float, int, int]
+    history.close()
+
+
+def test_intervals_of_one_equipment_go_back_to_the_last_known_state(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.db")
+    life = [
+        Interval("B", 0, 10, RUNNING),
+        Interval("B", 10, 20, NO_DATA),
+        Interval("B", 20, 30, GATEWAY_DOWN),
+        Interval("B", 30, 40, RUNNING),
+        Interval("B", 40, None, NO_DATA),
+    ]
+    others = [Interval("A", 5, None, RUNNING), Interval("C", 25, None, RUNNING)]
+    history.save([*others, *life], [], [], 50)
+    assert history.intervals_of("B", 25, 35) == life[:4]
+    assert history.intervals_of("B", 30, 40) == life[3:4]
+    assert history.intervals_of("B", 45, 60) == life[3:]
+    assert history.intervals_of("B", -9, 5) == life[:1]
+    assert history.intervals_of("A", 0, 9) == others[:1], "from the first on, if nothing was before"
+    assert history.intervals_of("A", 0, 5) == []
+    history.close()
+
+
+def test_a_machine_that_was_never_known_has_its_newest_interval(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.db")
+    history.save([Interval("A", 0, 10, NO_DATA), Interval("A", 10, None, GATEWAY_DOWN)], [], [], 50)
+    assert history.intervals_of("A", 20, 30) == [Interval("A", 10, None, GATEWAY_DOWN)]
+    history.close()
+
+
+def test_how_far_periods_are_accounted_for_is_kept(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.db")
+    assert history.accounted("hour") is None
+    history.set_accounted("hour", 1000)
+    history.set_accounted("day", 500)
+    history.set_accounted("hour", 2000)
+    history.close()
+    history = History(tmp_path / "h.db")
+    assert (history.accounted("hour"), history.accounted("day")) == (2000, 500)
     history.close()
