@@ -99,8 +99,10 @@ class Codec:
         raw = np.frombuffer(data, np.uint8)
         flat = self._bits.values(raw) if self._bits is not None else []
         column_flaws: Flaws = {}
-        for group in self._numbers:
-            flat.extend(group.values(raw, len(flat), column_flaws))
+        # What overflows or is no number is found afterwards, and becomes a flaw instead of a warning.
+        with np.errstate(all="ignore"):
+            for group in self._numbers:
+                flat.extend(group.values(raw, len(flat), column_flaws))
         if self._as_it_comes:
             values = flat
         else:

@@ -1,20 +1,33 @@
 """The Modbus driver: reads tag sets over one line, and tells what of it cannot be read."""
 
-import ssl
+import logging
 from collections.abc import Sequence
 
+import click
+
+from drivers.modbus.bus import Bus, BusRequest
+from drivers.modbus.diagnostics import diagnostics_of
 from drivers.modbus.endpoint import connect, quiet_time
 from drivers.modbus.frames import Request, identify_request
 from drivers.modbus.identification import identity_of
 from drivers.modbus.line import Line, LineGarbled, LineLost, NoAnswer, Owed, Refused, WrongAnswer
-from drivers.modbus.options import ModbusConnection, ModbusEquipment, ModbusTag
+from drivers.modbus.options import MAX_REGISTERS, ModbusConnection, ModbusEquipment, ModbusTag
 from drivers.modbus.reading import Block, ModbusTagSet, Reading
 from drivers.modbus.statistics import ConnectionStatistics
-from edge_agent.driver import ConnectionFailed, EquipmentFailed, PlannedRequest, PolledDriver, ProbeResult
+from edge_agent.driver import (
+    ConnectionFailed,
+    Diagnostic,
+    EquipmentFailed,
+    PlannedRequest,
+    PolledDriver,
+    ProbeResult,
+)
 from edge_agent.model.batch import Batch
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.quality import Quality, bad
 from edge_agent.model.state import UnknownCause
+
+log = logging.getLogger(__name__)
 
 NOT_THERE = (2, 3)
 """Illegal data address, and illegal data value, which in a request that reads can only be the count."""
@@ -34,7 +47,12 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
     def __init__(self, options: ModbusConnection, tag_sets: Sequence[ModbusTagSet]) -> None:
         super().__init__(options, tag_sets)
         self.statistics = ConnectionStatistics()
-        self._readings = {tag_set: Reading(tag_set) for tag_set in tag_sets}
+        serial = options.serial
+        self._bus = Bus(options, serial.character) if serial is not None else None
+        most_registers = MAX_REGISTERS if self._bus is None else self._bus.registers
+        self._readings = {tag_set: Reading(tag_set, most_registers) for tag_set in tag_sets}
+        self._planned = [(one, block) for one in tag_sets for block in self._readings[one].blocks]
+        """The requests as they are before anything is learnt of the units."""
         self._quiet = quiet_time(options)
         self._line: Line | None = None
         self._owed: Owed = {}
@@ -42,30 +60,15 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
         self._answered_ms = CLOCK.now_ms()
         self._silent: list[int] = []
         """The units that timed out since any unit last answered."""
+        log.info(
+            "connection %s: %s",
+            options.id,
+            "; ".join(f"{one.equipment}: {one.what} every {one.period:g} s" for one in self.plan()),
+        )
 
     async def open(self) -> None:
         await self.close()
-        endpoint = self.options.endpoint
-        try:
-            self._line = await connect(self.options, self.statistics, self._owed)
-        except TimeoutError as error:
-            raise ConnectionFailed(
-                UnknownCause.UNREACHABLE,
-                f"{endpoint} did not accept a connection within {self.options.timeout:g} s",
-                "Is the device on, and are address and network right?",
-            ) from error
-        except ssl.SSLError as error:
-            raise ConnectionFailed(
-                UnknownCause.REFUSED,
-                f"{endpoint}: no trusted TLS connection: {error}",
-                "Check ca, certificate, key and server_name under tls.",
-            ) from error
-        except OSError as error:
-            raise ConnectionFailed(
-                UnknownCause.UNREACHABLE,
-                f"{endpoint}: {error.strerror or error}",
-                "Is the device on, and are address and port right?",
-            ) from error
+        self._line = await connect(self.options, self.statistics, self._owed)
         self._silent.clear()
 
     async def close(self) -> None:
@@ -74,15 +77,23 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
             await line.close()
 
     def plan(self) -> Sequence[PlannedRequest]:
+        """The requests; those on a serial line with the time they take there, the last with the sum."""
+        texts = [block.what for _, block in self._planned]
+        if self._bus is not None and texts:
+            on_bus = self._on_bus()
+            texts = [
+                f"{text}, {1000 * self._bus.seconds(one):.0f} ms"
+                for text, one in zip(texts, on_bus, strict=True)
+            ]
+            texts[-1] += f"; {self._bus.summary(on_bus)}"
         return [
             PlannedRequest(
                 tag_set.equipment.id,
                 tag_set.period,
-                block.what,
+                text,
                 [tag_set.names[member] for member in block.run.members],
             )
-            for tag_set in self.tag_sets
-            for block in Reading(tag_set).blocks
+            for (tag_set, block), text in zip(self._planned, texts, strict=True)
         ]
 
     async def probe(self) -> ProbeResult:
@@ -96,6 +107,20 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
                 continue
             identity.update({f"unit {unit} {name}": text for name, text in identity_of(pdu).items()})
         return ProbeResult(identity)
+
+    def diagnostics(self) -> Sequence[Diagnostic]:
+        serial = self.options.serial
+        figures = list(diagnostics_of(self.statistics, serial.character if serial is not None else None))
+        if self._bus is not None:
+            figures.insert(0, Diagnostic("", "planned_bus_load", 100 * self._bus.load(self._on_bus()), "%"))
+        return figures
+
+    @classmethod
+    def commands(cls) -> click.Group:
+        # Only when asked for: `run` does without the tables that they print.
+        from drivers.modbus.commands import modbus
+
+        return modbus
 
     async def read(self, tag_set: ModbusTagSet) -> Batch:
         reading = self._readings[tag_set]
@@ -117,6 +142,12 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
                     data.append(pdu[2:])
             else:
                 return self._batch(reading, b"".join(data), flaws)
+
+    def _on_bus(self) -> list[BusRequest]:
+        return [
+            BusRequest(block.request, tag_set.period, tag_set.equipment.limits.pause or 0.0)
+            for tag_set, block in self._planned
+        ]
 
     def _batch(self, reading: Reading, data: bytes, flaws: dict[int, Quality]) -> Batch:
         values, decoding_flaws = reading.codec.decode(data)

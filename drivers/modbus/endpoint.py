@@ -1,6 +1,8 @@
 """Opens the way to the units: a TCP connection, a TLS connection or a serial port, with its framing."""
 
 import asyncio
+import errno
+import os
 import ssl
 
 from drivers.modbus.frames import AsciiFraming, Framing, RtuFraming, TcpFraming
@@ -8,6 +10,8 @@ from drivers.modbus.line import Line, Owed
 from drivers.modbus.options import ModbusConnection, Tls
 from drivers.modbus.serial_port import open_serial
 from drivers.modbus.statistics import ConnectionStatistics
+from edge_agent.driver import ConnectionFailed
+from edge_agent.model.state import UnknownCause
 
 _FRAMINGS: dict[str, type[Framing]] = {"tcp": TcpFraming, "rtu": RtuFraming, "ascii": AsciiFraming}
 
@@ -15,22 +19,66 @@ QUIET_CHARACTERS = 3.5
 QUIET_AT_LEAST = 0.00175
 """Seconds; above 19,200 baud the standard keeps the silence at this."""
 
+_SERIAL_REMEDIES = {
+    errno.ENOENT: "Is the adapter plugged in? See /dev/serial/by-id/ for what there is.",
+    errno.EACCES: "The agent's user has no right to the port: add it to the group dialout.",
+    errno.EAGAIN: "Another program uses the port, perhaps the agent itself: only one can.",
+    errno.ENOTTY: "This is no serial port.",
+}
+
+
+def framing_of(options: ModbusConnection) -> Framing:
+    return _FRAMINGS[options.framing]()
+
+
+def silence_between_frames(character: float) -> float:
+    """Seconds of silence that end a frame on a line whose characters take `character` seconds."""
+    return max(QUIET_CHARACTERS * character, QUIET_AT_LEAST)
+
 
 def quiet_time(options: ModbusConnection) -> float:
     """Seconds of silence before each request."""
     if options.pause is not None:
         return options.pause
     if options.serial is not None:
-        return max(QUIET_CHARACTERS * options.serial.character, QUIET_AT_LEAST)
+        return silence_between_frames(options.serial.character)
     return 0.0
 
 
 async def connect(options: ModbusConnection, statistics: ConnectionStatistics, owed: Owed) -> Line:
-    """Open the endpoint of `options`. Raises OSError (ssl.SSLError, TimeoutError among them)."""
+    """Open the endpoint of `options`. Raises ConnectionFailed."""
+    endpoint = options.endpoint
+    try:
+        return await _connect(options, statistics, owed)
+    except TimeoutError as error:
+        raise ConnectionFailed(
+            UnknownCause.UNREACHABLE,
+            f"{endpoint} did not accept a connection within {options.timeout:g} s",
+            "Is the device on, and are address and network right?",
+        ) from error
+    except ssl.SSLError as error:
+        raise ConnectionFailed(
+            UnknownCause.REFUSED,
+            f"{endpoint}: no trusted TLS connection: {error}",
+            "Check ca, certificate, key and server_name under tls.",
+        ) from error
+    except OSError as error:
+        of_network = "Is the device on, and are address and port right?"
+        number = error.errno or 0  # negative where a name is unknown; asyncio's own texts are no help
+        of_serial = _SERIAL_REMEDIES.get(number, "Is this the right port?")
+        raise ConnectionFailed(
+            UnknownCause.UNREACHABLE,
+            f"{endpoint}: {os.strerror(number) if number > 0 else error.strerror or error}",
+            of_network if options.serial is None else of_serial,
+        ) from error
+
+
+async def _connect(options: ModbusConnection, statistics: ConnectionStatistics, owed: Owed) -> Line:
+    """Raises OSError, ssl.SSLError and TimeoutError among them."""
     loop = asyncio.get_running_loop()
 
     def line() -> Line:
-        return Line(_FRAMINGS[options.framing](), options.timeout, statistics, owed)
+        return Line(framing_of(options), options.timeout, statistics, owed)
 
     if options.serial is not None:
         return await open_serial(options.serial, line)

@@ -1,7 +1,7 @@
 """Requests and their frames: what goes onto the line, and how answers are found in what comes back.
 
 Source: Modbus Application Protocol V1.1b3; Modbus over Serial Line V1.02; Modbus Messaging on TCP/IP V1.0b.
-A request can only be made by `read_request` and `identify_request`: there is no function here that writes.
+There is no function here that writes, and a `Request` that does anything but read cannot be made.
 """
 
 import struct
@@ -13,6 +13,8 @@ from typing import Final
 
 FUNCTIONS: Final[Mapping[str, int]] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 IDENTIFY: Final = 43
+IDENTIFICATION_KIND: Final = 14
+"""Function 43 has other kinds; one of them, for CANopen, can write."""
 READING_FUNCTIONS: Final = frozenset({*FUNCTIONS.values(), IDENTIFY})
 
 EXCEPTIONS: Final[Mapping[int, str]] = {
@@ -35,15 +37,33 @@ def exception_name(code: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to a unit. `answer_size` is the size of the answering PDU; None where it varies."""
+    """A request to a unit. `answer_size` is the size of the answering PDU; None where it varies.
+
+    Raises ValueError for a PDU that does anything but read.
+    """
 
     unit: int
     pdu: bytes
     answer_size: int | None
 
+    def __post_init__(self) -> None:
+        reads = self.function in FUNCTIONS.values()
+        if not reads and self.pdu[:2] != bytes((IDENTIFY, IDENTIFICATION_KIND)):
+            raise ValueError(f"function {self.function} does not read")
+
     @property
     def function(self) -> int:
         return self.pdu[0]
+
+    @property
+    def start(self) -> int:
+        """The first address of a read; 0 for another request."""
+        return int.from_bytes(self.pdu[1:3], "big") if self.function != IDENTIFY else 0
+
+    @property
+    def count(self) -> int:
+        """How many addresses a read asks for; 0 for another request."""
+        return int.from_bytes(self.pdu[3:5], "big") if self.function != IDENTIFY else 0
 
 
 def read_request(unit: int, table: str, start: int, count: int) -> Request:
@@ -55,7 +75,7 @@ def read_request(unit: int, table: str, start: int, count: int) -> Request:
 
 def identify_request(unit: int) -> Request:
     """Read the basic device identification: vendor, product code, revision."""
-    return Request(unit, bytes((IDENTIFY, 14, 1, 0)), None)
+    return Request(unit, bytes((IDENTIFY, IDENTIFICATION_KIND, 1, 0)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +108,10 @@ class Framing(ABC):
             self.damaged += 1
             self._buffer.clear()
         return self._wrap(bytes((request.unit,)) + request.pdu)
+
+    def size(self, pdu_size: int) -> int:
+        """How many bytes the frame of a PDU has."""
+        return len(self._wrap(bytes(1 + pdu_size)))
 
     def feed(self, data: bytes) -> None:
         self._buffer += data
@@ -224,7 +248,7 @@ def _rtu_size(buffer: bytearray, at: int) -> int | None:
 
 def _identification_size(buffer: bytearray, at: int) -> int | None:
     """Unit, function, kind, code, conformity, more, next, number of objects; then id, length, text each."""
-    if len(buffer) < at + 8 or buffer[at + 2] != 14:
+    if len(buffer) < at + 8 or buffer[at + 2] != IDENTIFICATION_KIND:
         return None
     place = at + 8
     for _ in range(buffer[at + 7]):

@@ -1,34 +1,22 @@
-"""One connection to one or more units: one request at a time, and an answer that is truly its own.
-
-An answer that comes too late must not pass for the answer to a later request. Modbus TCP tells them apart
-by transaction id. The serial framings cannot: there, a line remembers how large the answers are that a unit
-still owes, and before it trusts that unit again, asks it for something of another size (`_get_in_step`).
-Units answer in the order in which they are asked, so whatever was owed has passed once that has come.
-"""
+"""One connection to one or more units: one request at a time, and an answer that is truly its own."""
 
 import asyncio
 import time
-from collections import Counter
 from typing import cast
 
+from drivers.modbus.debts import Debts
 from drivers.modbus.frames import (
-    FUNCTIONS,
-    READING_FUNCTIONS,
     Frame,
     Framing,
     OutOfFrame,
     Request,
     exception_name,
-    read_request,
 )
 from drivers.modbus.statistics import ConnectionStatistics
 from edge_agent.model.clock import CLOCK
 
-_TABLES = {function: table for table, function in FUNCTIONS.items()}
-
-
-Owed = dict[int, Counter[int | None]]
-"""By unit, how many answers of which size it has not given in time. Kept for the serial framings only."""
+Owed = dict[int, Debts]
+"""By unit, what it has not answered in time. Serial framings only."""
 
 
 class LineLost(Exception):
@@ -77,6 +65,9 @@ class Line(asyncio.Protocol):
         self._suspect: WrongAnswer | None = None
         """What came on a serial line instead of the answer, which may still come."""
         self._owed = owed
+        self._refusals_are_late = False
+        """Whether the request is one that the unit does not refuse."""
+        self._refused_late = False
         self._last_activity = 0.0
         self.answered_ms = CLOCK.now_ms()
         """When the latest answer came."""
@@ -116,8 +107,9 @@ class Line(asyncio.Protocol):
 
         Calls are never concurrent. Raises NoAnswer, WrongAnswer, Refused and LineLost.
         """
-        if self._owed.get(request.unit):
-            await self._get_in_step(request, pause)
+        debts = self._owed.get(request.unit)
+        if debts:
+            await self._get_in_step(debts, request, pause)
         return await self._exchange(request, pause)
 
     async def close(self) -> None:
@@ -129,8 +121,6 @@ class Line(asyncio.Protocol):
     # How it works
 
     async def _exchange(self, request: Request, pause: float) -> bytes:
-        if request.function not in READING_FUNCTIONS:
-            raise ValueError(f"function {request.function} does not read")
         if pause and (left := self._last_activity + pause - time.monotonic()) > 0:
             await asyncio.sleep(left)
         if self._transport is None or self._transport.is_closing():
@@ -146,24 +136,21 @@ class Line(asyncio.Protocol):
         statistics.requests += 1
         self._statistics.bytes_out += len(frame)
         limit = self._loop.call_later(self._timeout, self._fail, NoAnswer())
-        owing = True
         try:
             pdu = await answer
-            owing = False
         except NoAnswer:
             statistics.timeouts += 1
             if self._suspect is not None:
                 raise self._suspect from None
             raise NoAnswer(f"unit {request.unit} did not answer within {self._timeout:g} s") from None
         except Refused as refused:
-            owing = False
             statistics.exceptions[str(refused)] += 1
             raise
         finally:
             limit.cancel()
             self._awaited = self._answer = None
             if not self._framing.has_transactions:
-                self._book(request, owing)
+                self._book(request, answer)
         statistics.answers += 1
         statistics.response_times.append(self._last_activity - sent)
         return pdu
@@ -181,6 +168,10 @@ class Line(asyncio.Protocol):
         if frame.unit != awaited.unit:
             self._wrong("wrong_unit", frame, f"unit {frame.unit} answered for unit {awaited.unit}")
         elif frame.pdu[0] == awaited.function | 0x80 and len(frame.pdu) == 2:
+            if self._refusals_are_late:
+                self._refused_late = True
+                self._statistics.unit(frame.unit).errors["late"] += 1
+                return
             self.answered_ms = CLOCK.now_ms()
             answer.set_exception(Refused(frame.pdu[1]))
         elif frame.pdu[0] != awaited.function:
@@ -194,8 +185,8 @@ class Line(asyncio.Protocol):
             answer.set_result(frame.pdu)
 
     def _wrong(self, kind: str, frame: Frame, message: str) -> None:
-        owed = self._owed.get(frame.unit)
-        if owed and owed[len(frame.pdu)] > 0:
+        debts = self._owed.get(frame.unit)
+        if debts is not None and debts.includes(len(frame.pdu)):
             self._statistics.unit(frame.unit).errors["late"] += 1
             return
         self._statistics.unit(frame.unit).errors[kind] += 1
@@ -205,32 +196,41 @@ class Line(asyncio.Protocol):
         else:
             self._suspect = error
 
-    # Serial framings only: which answers may still come
+    # Serial framings only: answers that are owed
 
-    def _book(self, request: Request, owing: bool) -> None:
-        owed = self._owed.setdefault(request.unit, Counter())
-        older = owed[request.answer_size]
-        if owing:
-            owed[request.answer_size] += 1
-        else:
-            owed.clear()
-            if older:
-                owed[request.answer_size] = older
+    def _book(self, request: Request, answer: asyncio.Future[bytes]) -> None:
+        """Note what came of `request`. A refusal may be a late one, so it proves nothing."""
+        debts = self._owed.setdefault(request.unit, Debts())
+        failure = asyncio.CancelledError() if answer.cancelled() else answer.exception()
+        if failure is None:
+            debts.answered(request)
+        elif not isinstance(failure, Refused):
+            debts.add(request)
 
-    async def _get_in_step(self, request: Request, pause: float) -> None:
-        """Ask the unit for something of another size than what it owes and than `request`.
-
-        If it refuses, the refusal may itself be a late one; then the line is drained for a whole time-out.
-        """
-        table = _TABLES.get(request.function, "holding")
-        start = int.from_bytes(request.pdu[1:3], "big") if request.function in _TABLES else 0
-        owed = self._owed[request.unit]
-        counts = (1, 2, 3) if table in ("holding", "input") else (1, 9, 17)
-        candidates = [read_request(request.unit, table, start, count) for count in counts]
-        candidates = [c for c in candidates if c.answer_size != request.answer_size]
-        fresh = [c for c in candidates if not owed[c.answer_size]]
+    async def _get_in_step(self, debts: Debts, request: Request, pause: float) -> None:
+        question = debts.question(request)
+        if not debts.knows_an_address:
+            try:
+                await self._exchange(question, pause)
+            except Refused:
+                await self._tell_refusals_apart(debts, request, pause)
+            return
+        self._refusals_are_late, self._refused_late = True, False
         try:
-            await self._exchange((fresh or candidates)[0], pause)
+            await self._exchange(question, pause)
+        except NoAnswer:
+            if self._refused_late:
+                debts.forget_address()  # perhaps the unit no longer has it: find another way next time
+            raise
+        finally:
+            self._refusals_are_late = False
+
+    async def _tell_refusals_apart(self, debts: Debts, request: Request, pause: float) -> None:
+        try:
+            await self._exchange(debts.other_question(request), pause)
+        except NoAnswer:
+            debts.silent()
+            raise
         except Refused:
-            await asyncio.sleep(self._timeout)
-            owed.clear()
+            pass
+        debts.settled()

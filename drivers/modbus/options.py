@@ -229,6 +229,8 @@ class ModbusConnection(ConnectionOptions):
             raise ValueError("7 data bits carry framing ascii only")
         if self.tls is not None and self.framing != "tcp":
             raise ValueError("tls goes with framing tcp")
+        if self.framing != "tcp" and any(one.unit == 0 for one in self.equipment):
+            raise ValueError("unit 0 is the broadcast of a serial line, to which nobody answers")
         return self
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from drivers.modbus.codec import Codec, Place
 from drivers.modbus.frames import Request, read_request
-from drivers.modbus.options import BIT_TABLES, ModbusEquipment, ModbusTag, Table
+from drivers.modbus.options import BIT_TABLES, MAX_REGISTERS, ModbusEquipment, ModbusTag, Table
 from drivers.modbus.planner import Extent, Rules, Run, halves, plan_runs
 from edge_agent.driver import TagSet
 from edge_agent.model.quality import Quality
@@ -35,7 +35,9 @@ class Block:
 class Reading:
     """The requests of one tag set. What the unit refuses is learnt, and kept for as long as this lives."""
 
-    def __init__(self, tag_set: ModbusTagSet) -> None:
+    def __init__(self, tag_set: ModbusTagSet, most_registers: int = MAX_REGISTERS) -> None:
+        """`most_registers` is what the way to the unit allows in a request, whatever the unit would take."""
+        self._most_registers = most_registers
         self.tag_set = tag_set
         self.unit = tag_set.equipment.unit
         self.refused: dict[int, Quality] = {}
@@ -94,8 +96,9 @@ class Reading:
         limits = self.tag_set.equipment.limits
         forbidden = [Extent(f.first, f.last + 1) for f in limits.forbidden if f.table == table]
         refused = [self._extents[i] for i in self.refused if self.tag_set.tags[i].table == table]
+        most = self._most_registers
         return Rules(
-            limit=limits.bits if table in BIT_TABLES else limits.registers,
+            limit=min(limits.bits, 16 * most) if table in BIT_TABLES else min(limits.registers, most),
             gap=limits.gap,
             forbidden=(*forbidden, *refused),
             cuts=frozenset(self._cuts.get(table, ())),

@@ -132,6 +132,7 @@ class _Report:
                 self._line(f"  {subject}: {error.cause}: {_sentence(error)}", "red")
             if trial.opened:
                 self._console.print(self._answers(trial))
+                self._diagnostics(trial)
         failed = [trial.connection.id for trial in trials if not trial.everything_answered]
         self._line("")
         self._line(f"{len(trials) - len(failed)} of {len(trials)} connections answered in full", "bold")
@@ -146,6 +147,22 @@ class _Report:
                 else:
                     self._row(table, equipment.id, tag.id, *_cells(answer, tag.unit))
         return table
+
+    def _diagnostics(self, trial: Trial) -> None:
+        """How the connection did: its own figures in lines, those of its units in a table."""
+        units: dict[str, dict[str, str]] = {}
+        for one in trial.diagnostics:
+            name, value = f"{one.name} {one.unit}".rstrip(), _figure(one.value)
+            if one.subject:
+                units.setdefault(one.subject, {})[name] = value
+            else:
+                self._line(f"  {name}: {value}")
+        names = list(dict.fromkeys(name for figures in units.values() for name in figures))
+        if units:
+            table = self._table("", *names)
+            for unit, figures in units.items():
+                self._row(table, unit, *(figures.get(name, "") for name in names))
+            self._console.print(table)
 
     def _table(self, *headings: str) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2))
@@ -176,6 +193,10 @@ def _cells(answer: Answer, unit: str) -> tuple[str, str, str, str, str]:
     source = datetime.fromtimestamp(answer.source_ms / 1000, UTC)
     age = (answer.received_ms - answer.source_ms) / 1000
     return value, unit, quality, f"{source:%Y-%m-%d %H:%M:%S}.{source.microsecond // 1000:03}", f"{age:.3f} s"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
 
 
 def _sentence(error: DriverError) -> str:

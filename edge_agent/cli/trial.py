@@ -10,6 +10,7 @@ from edge_agent.config.site import tag_sets
 from edge_agent.driver import (
     AnyDriver,
     ConnectionFailed,
+    Diagnostic,
     DriverError,
     EquipmentFailed,
     PolledDriver,
@@ -55,6 +56,7 @@ class Trial:
     failures: list[tuple[str, DriverError]] = field(default_factory=list)
     """What failed: the id of the connection or of an equipment, and why."""
     probe: ProbeResult | None = None
+    diagnostics: Sequence[Diagnostic] = ()
 
     @property
     def everything_answered(self) -> bool:
@@ -93,13 +95,10 @@ async def try_connection(connection: ConnectionOptions) -> Trial:
     trial = Trial(connection)
     driver = load_driver(connection.driver)(connection, tag_sets(connection))
     try:
-        await _open(driver)
-        trial.opened = True
-        if isinstance(driver, PolledDriver):
-            await _read(cast(AnyPolled, driver), trial)
-        else:
-            await _listen(cast(AnyStreaming, driver), trial)
-        trial.probe = await _probe(driver)
+        try:
+            await _ask_everything(driver, trial)
+        finally:
+            trial.diagnostics = driver.diagnostics()
     except DriverError as error:
         trial.failures.append((connection.id, error))
     except Exception as error:
@@ -110,6 +109,16 @@ async def try_connection(connection: ConnectionOptions) -> Trial:
             async with asyncio.timeout(CLOSE_LIMIT_S):
                 await driver.close()
     return trial
+
+
+async def _ask_everything(driver: AnyDriver, trial: Trial) -> None:
+    await _open(driver)
+    trial.opened = True
+    if isinstance(driver, PolledDriver):
+        await _read(cast(AnyPolled, driver), trial)
+    else:
+        await _listen(cast(AnyStreaming, driver), trial)
+    trial.probe = await _probe(driver)
 
 
 async def _open(driver: AnyDriver) -> None:

@@ -22,7 +22,9 @@ def value_at(address: int) -> int:
 
 
 def answer_pdu(pdu: bytes, illegal: Sequence[range] = (), most: int = 125) -> bytes:
-    """The right answer of a device to a read of holding registers."""
+    """The right answer of a device that has holding registers and no identification."""
+    if pdu[0] != 3:
+        return bytes((pdu[0] | 0x80, 1))
     function, start, count = struct.unpack(">BHH", pdu)
     if any(address in gap for gap in illegal for address in range(start, start + count)):
         return bytes((function | 0x80, 2))
@@ -35,9 +37,12 @@ def answer_pdu(pdu: bytes, illegal: Sequence[range] = (), most: int = 125) -> by
 class Question:
     """One request as the server got it, and ways to answer it."""
 
-    def __init__(self, number: int, header: bytes, body: bytes, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, number: int, framing: str, header: bytes, body: bytes, writer: asyncio.StreamWriter
+    ) -> None:
         self.number = number
         """Counted from 0."""
+        self._framing = framing
         self._header = header
         self.unit = body[0]
         self.pdu = body[1:]
@@ -45,8 +50,10 @@ class Question:
 
     def frame(self, pdu: bytes, *, unit: int | None = None) -> bytes:
         body = bytes((self.unit if unit is None else unit,)) + pdu
-        if not self._header:
+        if self._framing == "rtu":
             return body + crc16(body)
+        if self._framing == "ascii":
+            return b":" + (body + bytes((-sum(body) & 0xFF,))).hex().upper().encode() + b"\r\n"
         return self._header[:4] + struct.pack(">H", len(body)) + body
 
     def send(self, data: bytes) -> None:
@@ -79,9 +86,11 @@ async def hostile_server(script: Script, framing: str = "tcp") -> AsyncIterator[
                 if framing == "tcp":
                     header = await reader.readexactly(6)
                     body = await reader.readexactly(int.from_bytes(header[4:], "big"))
-                else:
+                elif framing == "rtu":
                     header, body = b"", (await reader.readexactly(8))[:-2]
-                question = Question(count, header, body, writer)
+                else:
+                    header, body = b"", bytes.fromhex((await reader.readuntil(b"\r\n"))[1:-4].decode())
+                question = Question(count, framing, header, body, writer)
                 count += 1
                 await script(question)
         writer.transport.abort()
@@ -106,10 +115,10 @@ def unit_with(addresses: Sequence[int], unit: int = 1, **limits: Any) -> ModbusT
 
 
 @asynccontextmanager
-async def driver_on(port: int, *tag_sets: ModbusTagSet, framing: str = "tcp") -> AsyncIterator[ModbusDriver]:
-    options = connection(
-        port, [s.equipment for s in tag_sets], framing=framing, timeout=f"{TIMEOUT * 1000:g}ms"
-    )
+async def driver_on(
+    port: int, *tag_sets: ModbusTagSet, framing: str = "tcp", limit: float = TIMEOUT
+) -> AsyncIterator[ModbusDriver]:
+    options = connection(port, [s.equipment for s in tag_sets], framing=framing, timeout=f"{limit:g}s")
     driver = ModbusDriver(options, tag_sets)
     await driver.open()
     try:

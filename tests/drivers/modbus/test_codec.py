@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers.modbus.codec import Codec, Place
@@ -185,6 +185,21 @@ def test_what_is_no_number_does_not_travel(number: float, type_name: str) -> Non
     assert flaw_of(data, type_name, scale=2.0, minimum=0) == bad("not_finite")
 
 
+@pytest.mark.parametrize("type_name", ["float16", "float32", "float64"])
+def test_a_signalling_nan_is_one_more_bad_value(type_name: str) -> None:
+    data = {
+        "float16": b"\x7c\x01",
+        "float32": b"\x7f\x80\x00\x01",
+        "float64": b"\x7f\xf0" + bytes(5) + b"\x01",
+    }
+    for options in ({}, {"scale": 3.0, "minimum": -1.0}, {"maximum": 1.0}, {"invalid": (-1.0,)}):
+        assert flaw_of(data[type_name], type_name, **options) == bad("not_finite")
+
+
+def test_what_scaling_makes_too_large_is_bad() -> None:
+    assert flaw_of(struct.pack(">d", 1e308), "float64", scale=100.0) == bad("not_finite")
+
+
 def test_range() -> None:
     limits = {"minimum": 10, "maximum": 20, "scale": 0.1}
     for raw, flaw in {99: True, 100: False, 200: False, 201: True}.items():
@@ -246,7 +261,11 @@ def test_a_refused_tag_keeps_its_reason() -> None:
     assert codec.decode(b"\x00\x05") == ([None, 5], {0: bad("illegal_data_address")})
 
 
+SIGNALLING_NAN = b"\x7f\x80\x00\x01"
+
+
 @given(st.binary(min_size=40, max_size=40))
+@example(SIGNALLING_NAN.ljust(40, b"\0"))
 def test_no_content_of_registers_breaks_the_decoding(data: bytes) -> None:
     tags = [
         tag("float32", scale=3.0, minimum=-1), tag("bcd32"), tag("string", length=4, encoding="gbk"),

@@ -1,7 +1,8 @@
-/* A Modbus TCP server on libmodbus with known contents, for tests.
+/* A Modbus server on libmodbus with known contents, for tests.
  *
- * Prints the port it listens on (one that the system chose) as a line, then serves any number of clients
- * until it is killed. Contents, all set as raw registers:
+ * Without arguments it serves TCP: prints the port it listens on (one that the system chose) as a line, then
+ * serves any number of clients until it is killed. With arguments DEVICE UNIT it is a unit of a serial line,
+ * RTU at 19,200 baud without parity, and prints "ready". Contents, all set as raw registers:
  *   holding 0..199:  3 * address + 1
  *   holding 200..:   3.5 as float32, -123456 as int32, 0x7FFF
  *   input   0..99:   1000 + address
@@ -9,10 +10,11 @@
  * Addresses beyond are illegal.
  */
 #include <errno.h>
-#include <modbus.h>
+#include <modbus/modbus.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -37,7 +39,25 @@ static void fill(modbus_mapping_t *map)
     }
 }
 
-int main(void)
+static int serve_serial(const char *device, int unit, modbus_mapping_t *map)
+{
+    uint8_t query[MODBUS_RTU_MAX_ADU_LENGTH];
+    modbus_t *context = modbus_new_rtu(device, 19200, 'N', 8, 1);
+
+    if (context == NULL || modbus_set_slave(context, unit) != 0 || modbus_connect(context) != 0) {
+        fprintf(stderr, "cannot start: %s\n", modbus_strerror(errno));
+        return 1;
+    }
+    puts("ready");
+    fflush(stdout);
+    for (;;) {
+        int length = modbus_receive(context, query);
+        if (length > 0)
+            modbus_reply(context, query, length, map);
+    }
+}
+
+int main(int count, char **arguments)
 {
     uint8_t query[MODBUS_TCP_MAX_ADU_LENGTH];
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -46,12 +66,15 @@ int main(void)
     modbus_mapping_t *map = modbus_mapping_new(BITS, BITS, HOLDING, INPUT);
     int listener = socket(AF_INET, SOCK_STREAM, 0);
 
+    if (map != NULL)
+        fill(map);
+    if (map != NULL && count == 3)
+        return serve_serial(arguments[1], atoi(arguments[2]), map);
     if (context == NULL || map == NULL || listener < 0 || bind(listener, (struct sockaddr *)&address, size) != 0
         || listen(listener, 8) != 0 || getsockname(listener, (struct sockaddr *)&address, &size) != 0) {
         fprintf(stderr, "cannot start: %s\n", strerror(errno));
         return 1;
     }
-    fill(map);
     printf("%d\n", ntohs(address.sin_port));
     fflush(stdout);
 

@@ -1,6 +1,5 @@
-"""Runs a Modbus TCP server made with Debian's libmodbus (libmodbus-dev and gcc are needed)."""
+"""Runs a Modbus server made with Debian's libmodbus (libmodbus-dev and gcc are needed)."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +17,21 @@ COILS = {address: address % 3 == 0 for address in range(64)}
 DISCRETE = {address: address % 5 == 0 for address in range(64)}
 
 
-def is_available() -> bool:
-    """Whether the server can be built here."""
-    return shutil.which("gcc") is not None and Path("/usr/include/modbus/modbus.h").exists()
+def _build(program: Path) -> None:
+    """Headers and library are found where C_INCLUDE_PATH and LIBRARY_PATH say, too."""
+    try:
+        subprocess.run(
+            ["gcc", "-Wall", "-Werror", "-o", program, SOURCE, "-lmodbus"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    except FileNotFoundError:
+        raise RuntimeError("these tests need a C compiler: scripts/debian-tools brings it") from None
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError(
+            f"these tests need libmodbus: scripts/debian-tools brings it\n{error.stderr}"
+        ) from None
 
 
 @contextmanager
@@ -28,13 +39,25 @@ def libmodbus_server() -> Iterator[int]:
     """Compile and start the server; gives its port on 127.0.0.1. The process is ended on leaving."""
     with TemporaryDirectory() as folder:
         program = Path(folder, "server")
-        subprocess.run(
-            ["gcc", "-Wall", "-Werror", "-I/usr/include/modbus", "-o", program, SOURCE, "-lmodbus"],
-            check=True,
-        )
+        _build(program)
         with subprocess.Popen([program], stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None
                 yield int(process.stdout.readline())
+            finally:
+                process.kill()
+
+
+@contextmanager
+def libmodbus_unit(port: Path, unit: int) -> Iterator[None]:
+    """The same as a unit of a serial line, at 19,200 baud without parity."""
+    with TemporaryDirectory() as folder:
+        program = Path(folder, "server")
+        _build(program)
+        with subprocess.Popen([program, port, str(unit)], stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "ready\n"
+                yield
             finally:
                 process.kill()

@@ -1,24 +1,24 @@
 """The Modbus driver reads a server that is not of this project: libmodbus."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
-
-import pytest
 
 from drivers.modbus import ModbusDriver
 from drivers.modbus.options import ModbusEquipment, ModbusTag
+from edge_agent.model.batch import Value
 from edge_agent.model.quality import bad
 from tests.drivers.modbus.harness import connection, tag_set
+from tests.drivers.modbus.ptys import pty_pair
 from tests.field.libmodbus import server
-
-pytestmark = pytest.mark.skipif(not server.is_available(), reason="gcc or libmodbus-dev is missing")
 
 
 def tag(**options: Any) -> ModbusTag:
     return ModbusTag.model_validate(options)
 
 
-def test_reads_every_table_and_type() -> None:
+def equipment_with_everything(unit: int) -> tuple[ModbusEquipment, list[Value]]:
+    """Tags for all that the server has and one that it has not, and their values."""
     tags = [
         *(tag(id=f"h{a}", table="holding", address=a) for a in server.HOLDING),
         *(tag(id=f"i{a}", table="input", address=a) for a in server.INPUT),
@@ -29,7 +29,7 @@ def test_reads_every_table_and_type() -> None:
         tag(id="none", table="holding", address=204, type="int16", invalid=(0x7FFF,)),
         tag(id="absent", table="holding", address=206),
     ]
-    expected = [
+    values: list[Value] = [
         *server.HOLDING.values(),
         *server.INPUT.values(),
         *server.COILS.values(),
@@ -39,22 +39,36 @@ def test_reads_every_table_and_type() -> None:
         None,
         None,
     ]
-    equipment = ModbusEquipment(id="A", tags=tuple(tags))
+    return ModbusEquipment(id="A", unit=unit, tags=tuple(tags)), values
+
+
+def assert_reads_everything(unit: int, port: int, **options: Any) -> None:
+    equipment, expected = equipment_with_everything(unit)
     tags_of_a = tag_set(equipment)
 
-    async def body(port: int) -> None:
-        driver = ModbusDriver(connection(port, [equipment]), [tags_of_a])
+    async def body() -> None:
+        driver = ModbusDriver(connection(port, [equipment], **options), [tags_of_a])
         await driver.open()
         try:
             for _ in range(2):
                 batch = await driver.read(tags_of_a)
                 assert list(batch.values) == expected
                 assert batch.flaws == {
-                    len(tags) - 2: bad("invalid_value"),
-                    len(tags) - 1: bad("illegal_data_address"),
+                    len(expected) - 2: bad("invalid_value"),
+                    len(expected) - 1: bad("illegal_data_address"),
                 }
         finally:
             await driver.close()
 
+    asyncio.run(body())
+
+
+def test_reads_every_table_and_type() -> None:
     with server.libmodbus_server() as port:
-        asyncio.run(body(port))
+        assert_reads_everything(1, port)
+
+
+def test_reads_every_table_and_type_over_a_serial_line(tmp_path: Path) -> None:
+    with pty_pair(tmp_path) as socat, server.libmodbus_unit(socat.other, 17):
+        serial = {"device": str(socat.port), "baudrate": 19200, "parity": "N"}
+        assert_reads_everything(17, 502, host=None, serial=serial)
