@@ -5,20 +5,27 @@ import logging
 import sqlite3
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import astuple, dataclass
+from itertools import chain
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from edge_agent import __version__
+from edge_agent.acquisition.diagnostics import Crossing
 from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
-from edge_agent.config.shipped import shipped
-from edge_agent.config.site import Site, tag_sets
+from edge_agent.config.models import DEFAULT_CALENDAR
+from edge_agent.config.site import Site, stale_after_ms, tag_sets
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Statements, Status
 from edge_agent.contract.topics import RecordClass
 from edge_agent.driver import DriverError, load_driver
 from edge_agent.indicators.calculate import Calculator
-from edge_agent.indicators.definitions import load_definitions
+from edge_agent.indicators.calendar import Calendar
+from edge_agent.indicators.machine_time import MADE_UP_MS, MachineTime
+from edge_agent.indicators.periods import Period
+from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.lock import DataDirLock
 from edge_agent.journal.store import Record
@@ -27,6 +34,7 @@ from edge_agent.model.clock import CLOCK
 from edge_agent.model.equipment import Equipment
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause
+from edge_agent.states.counters import Counters, Number
 from edge_agent.states.history import GATEWAY_DOWN, History
 from edge_agent.states.tracker import Interval, StateTracker
 from edge_agent.uplinks.mqtt import MqttUplink
@@ -41,6 +49,10 @@ ALIVE_EVERY_S = 5.0
 CLOCK_STEP_MS = 1000
 FIRST_STATEMENTS_S = 2.0
 """After the start, so that connections have had the time to open."""
+ACCOUNTS_EVERY_S = 5.0
+"""How often to look for an hour or a day that is over."""
+ACCOUNTS_SETTLE_MS = 2000
+"""After the end of a period, so that what happened in it has been noted."""
 DRAIN_S = 2.0
 
 
@@ -62,18 +74,20 @@ class Agent:
     def __init__(self, site: Site) -> None:
         """Put everything together and take the data folder. Does not connect anywhere.
 
-        Raises DataDirBusyError, JournalFormatError, DefinitionError, sqlite3.Error, OSError (a file of
-        the configuration that has gone since it was checked).
+        Raises DataDirBusyError, JournalFormatError, sqlite3.Error, OSError (a file of the configuration
+        that has gone since it was checked).
         """
         self.site = site
         self._lock = DataDirLock(site.data_dir)
         try:
             self._history = History(site.data_dir / "history.db")
+            self._keep_register()
             self.journal = Journal(
                 site.data_dir / "journal.db",
                 {u.id: frozenset(RecordClass(name) for name in u.carries) for u in site.uplinks},
             )
             self.calculators = self._calculators()
+            self._machine_time = self._make_machine_time()
             self.uplinks = [MqttUplink(u, self.journal, self._status, self._event) for u in site.uplinks]
         except BaseException:
             self._lock.release()
@@ -85,6 +99,7 @@ class Agent:
         """Readings taken since the start."""
         self.tracker = StateTracker(self._state_changed)
         self._unsaved: list[Interval] = []
+        self._save_soon = asyncio.Event()
         self._said: dict[str, tuple[StateWithCause, LinkLevel]] = {}
         self._by_connection = {c.id: [e.id for e in c.equipment] for c in site.connections}
         enabled = [c for c in site.connections if c.enabled]
@@ -98,26 +113,32 @@ class Agent:
         self._services: list[asyncio.Task[None]] = []
 
     def _calculators(self) -> list[Calculator]:
-        known = load_definitions([shipped() / "definitions"])
-        wanted = self.site.indicators.definitions
-        return [
-            Calculator(definition, self.site.gateway.enterprise, self.site.register)
-            for name, definition in known.items()
-            if wanted is None or name in wanted
-        ]
+        enterprise, register = self.site.gateway.enterprise, self.site.register
+        zone = ZoneInfo(self.site.gateway.timezone)
+        return [Calculator(one, enterprise, register, zone) for one in self.site.definitions]
+
+    def _keep_register(self) -> None:
+        versions = RegisterVersions(self.site.data_dir / "history.db")
+        try:
+            versions.keep(self.site.register, CLOCK.now_ms())
+        finally:
+            versions.close()
+
+    def _make_machine_time(self) -> MachineTime:
+        zone = ZoneInfo(self.site.gateway.timezone)
+        known = {name: Calendar(name, options, zone) for name, options in self.site.calendars.items()}
+        wanted = {e.id: e.calendar or DEFAULT_CALENDAR for e in self.site.register.equipment}
+        calendars = {equipment: known[name] for equipment, name in wanted.items() if name in known}
+        return MachineTime(self._history, zone, calendars)
 
     def _start_tracking(self) -> None:
         now = CLOCK.now_ms()
         since = self._history.resume(now)
         self.resumed_after_ms = max(0, now - since)
         """Time for which nobody can say what the machines did, because the agent was not running."""
-        stale_ms: dict[str, int] = {}
+        stale_ms = stale_after_ms(self.site)
         for connection in self.site.connections:
             for equipment in connection.equipment:
-                periods = [tag.period or connection.period for tag in equipment.tags]
-                slowest = max(periods, default=connection.period)
-                stale = self.site.states.stale_after * slowest + connection.timeout
-                stale_ms[equipment.id] = round(stale * 1000)
                 self.tracker.add(equipment.id, equipment.states, stale_ms[equipment.id], GATEWAY_DOWN, since)
         for item in self.site.register.equipment:
             if item.id not in stale_ms:
@@ -126,6 +147,11 @@ class Agent:
             stale_ms,
             [EvidenceHour(*row) for row in self._history.evidence(now - EVIDENCE_KEEP_MS)],
             EVIDENCE_KEEP_MS,
+        )
+        self._counters = Counters(
+            [e for c in self.site.connections for e in c.equipment],
+            self._history.counters(),
+            self._counter_reset,
         )
         self._unsaved += self.tracker.open_intervals()
         configured = {name for names in self._by_connection.values() for name in names}
@@ -160,6 +186,7 @@ class Agent:
             *(_named(f"uplink {u.id}", u.run()) for u in self.uplinks),
             _named("housekeeping", self._keep_house()),
             _named("indicators", self._indicate()),
+            _named("accounts", self._account()),
         ]
         self._acquisition = [_named(f"connection {s.id}", s.run()) for s in self.supervisors]
 
@@ -212,9 +239,12 @@ class Agent:
 
     def batch(self, batch: Batch) -> None:
         self._links.batch(batch)
+        self.readings += len(batch.tags)
+        batch = self._counters.batch(batch)
+        if self._counters.urgent:
+            self._save_soon.set()
         self.tracker.batch(batch)
         if batch.tags:
-            self.readings += len(batch.tags)
             body = messages.encode(messages.telemetry(batch))
             self.journal.append(Record(RecordClass.READINGS, batch.equipment, body, len(batch.tags)))
         self._announce(batch.equipment, batch.received_ms)
@@ -237,7 +267,29 @@ class Agent:
         self._event("equipment_lost", str(error), equipment, cause=error.cause.value, connection=connection)
         self._announce(equipment, CLOCK.now_ms())
 
+    def limit_crossed(self, connection: str, crossing: Crossing) -> None:
+        detail: dict[str, str | float] = {
+            "unit": crossing.subject,
+            "name": crossing.name,
+            "value": crossing.value,
+            "limit": crossing.limit,
+        }
+        if crossing.over:
+            self._event("diagnostics_limit", str(crossing), connection, **detail)
+        else:
+            self._event("diagnostics_normal", str(crossing), connection, **detail)
+
     # What becomes of it.
+
+    def _counter_reset(self, equipment: str, tag: str, before: Number, after: Number) -> None:
+        self._event(
+            "counter_reset",
+            f"{tag} was {before} and is now {after}",
+            equipment,
+            tag=tag,
+            before=before,
+            after=after,
+        )
 
     def _state_changed(self, ended: Interval, begun: Interval) -> None:
         self._unsaved += (ended, begun)
@@ -261,7 +313,7 @@ class Agent:
             message = messages.state(equipment, current.state, current.since_ms, level, now_ms)
             self._append(RecordClass.STATES, equipment, message)
 
-    def _event(self, kind: str, message: str, subject: str = "", **detail: str | int) -> None:
+    def _event(self, kind: str, message: str, subject: str = "", **detail: str | float) -> None:
         event = messages.Event(
             time=CLOCK.now_ms(), kind=kind, subject=subject, message=message, detail=detail
         )
@@ -288,7 +340,9 @@ class Agent:
         journal_failure: str | None = None
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(HOUSEKEEPING_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HOUSEKEEPING_S):
+                    await self._save_soon.wait()
             self._follow_clock()
             now = CLOCK.now_ms()
             self.tracker.check_stale(now)
@@ -297,7 +351,8 @@ class Agent:
             if self.journal.failure and not journal_failure:
                 self._event("journal_failed", self.journal.failure)
             journal_failure = self.journal.failure
-            if self._unsaved or loop.time() - saved_at > ALIVE_EVERY_S:
+            if self._unsaved or self._save_soon.is_set() or loop.time() - saved_at > ALIVE_EVERY_S:
+                self._save_soon.clear()
                 await self._save_history()
                 saved_at = loop.time()
 
@@ -314,29 +369,59 @@ class Agent:
     async def _save_history(self) -> None:
         intervals, self._unsaved = self._unsaved, []
         evidence = [astuple(hour) for hour in self._links.take_changed()]
+        counters = self._counters.take_changed()
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._disk, self._history.save, intervals, evidence, CLOCK.now_ms())
+            await loop.run_in_executor(
+                self._disk, self._history.save, intervals, evidence, counters, CLOCK.now_ms()
+            )
         except sqlite3.Error as error:
             log.error("history: cannot write (%s); kept in memory meanwhile", error)
             self._unsaved = intervals + self._unsaved
+            self._counters.not_kept(counters)
 
     async def _indicate(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() + FIRST_STATEMENTS_S
         while True:
             await asyncio.sleep(due - loop.time())
-            self.state_figures()
+            await self._state_figures()
             due = max(due + self.site.indicators.every, loop.time())
 
-    def state_figures(self) -> None:
-        """Work out all figures now, and send them."""
+    async def _state_figures(self) -> None:
+        """Work out all figures as they are now, and send them."""
         now = CLOCK.now_ms()
         states = {e.id: self.tracker.current(e.id).state.state for e in self.site.register.equipment}
         for calculator in self.calculators:
             statements = calculator.statements(self._links, states, now)
             self.statements[calculator.definition.id] = statements
             self._append(RecordClass.STATEMENTS, calculator.definition.id, statements)
+            await asyncio.sleep(0)  # each takes some milliseconds where there are hundreds of machines
+
+    async def _account(self) -> None:
+        """Send the machine time of each hour and day that is over."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                for kind in MADE_UP_MS:
+                    settled_ms = CLOCK.now_ms() - ACCOUNTS_SETTLE_MS
+                    for period in await loop.run_in_executor(
+                        self._disk, self._machine_time.due, kind, settled_ms
+                    ):
+                        await self._account_for(period)
+            except sqlite3.Error as error:
+                log.error("history: %s; machine time is accounted for later", error)
+            await asyncio.sleep(ACCOUNTS_EVERY_S)
+
+    async def _account_for(self, period: Period) -> None:
+        loop, machine_time = asyncio.get_running_loop(), self._machine_time
+        # One machine at a time, so that the history has time for other things.
+        for equipment in chain.from_iterable(self._by_connection.values()):
+            account = await loop.run_in_executor(
+                self._disk, machine_time.account, equipment, period, list(self._unsaved), CLOCK.now_ms()
+            )
+            self._append(RecordClass.ACCOUNTS, f"{equipment}/{period.kind}", account)
+        await loop.run_in_executor(self._disk, machine_time.done, period)
 
 
 def _named(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -131,8 +131,8 @@ class Line(asyncio.Protocol):
         self._awaited = request
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answer = answer
-        self._transport.write(frame)
         sent = self._last_activity = time.monotonic()
+        self._transport.write(frame)
         statistics.requests += 1
         self._statistics.bytes_out += len(frame)
         limit = self._loop.call_later(self._timeout, self._fail, NoAnswer())

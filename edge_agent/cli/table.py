@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_agent.agent import Agent, EquipmentView
+from edge_agent.cli.words import counts_text, rate_text
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState
 
@@ -63,12 +64,11 @@ def _rates(agent: Agent) -> Table:
     for name, statements in agent.statements.items():
         for figure in statements.figures:
             enterprise = figure.scope.level == "enterprise"
-            rate = "-" if figure.rate is None else f"{figure.rate:.1%}"
             table.add_row(
                 name if enterprise else "",
                 "企业 enterprise" if enterprise else figure.scope.id,
-                f"{figure.numerator}/{figure.denominator}",
-                Text(rate, "bold" if enterprise else ""),
+                counts_text(statements.definition, figure),
+                Text(rate_text(statements.definition, figure), "bold" if enterprise else ""),
                 str(figure.unknown),
             )
     return table

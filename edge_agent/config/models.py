@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
+    DirectoryPath,
     Field,
     FilePath,
     SecretStr,
@@ -21,6 +23,7 @@ from pydantic_core.core_schema import WithDefaultSchema
 
 from edge_agent.config.identity import credit_code, region_code
 from edge_agent.driver import AnyDriver, driver_names, load_driver
+from edge_agent.indicators.calendar_options import CalendarOptions
 from edge_agent.model.options import (
     ConnectionOptions,
     Duration,
@@ -30,13 +33,23 @@ from edge_agent.model.options import (
     TagOptions,
 )
 
-Carried = Literal["readings", "states", "statements", "events", "register"]
+Carried = Literal["readings", "states", "statements", "events", "register", "accounts"]
 """What an uplink may carry."""
 
-ALL_CARRIED: tuple[Carried, ...] = ("readings", "states", "statements", "events", "register")
+ALL_CARRIED: tuple[Carried, ...] = ("readings", "states", "statements", "events", "register", "accounts")
+
+DEFAULT_CALENDAR = "default"
 
 ROOT_NAMES = ("region", "enterprise", "gateway")
 """What may stand in braces in the root of the topics."""
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("expected a time zone, such as Asia/Shanghai") from None
+    return value
 
 
 class GatewayOptions(Options):
@@ -52,6 +65,12 @@ class GatewayOptions(Options):
         WithJsonSchema({"type": "string", "pattern": "^[0-9A-HJ-NP-RTUW-Y]{18}$"}),
     ] = Field(description="Unified social credit code, 18 characters with check digit (GB 32100-2015)")
     name: str = Field(default="", description="Free text, for people")
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        default="Asia/Shanghai", description="Whose hours, days and shifts they are (IANA name)"
+    )
+    headcount: int | None = Field(
+        default=None, ge=0, description="Employees of the site: the denominator of robot density"
+    )
 
 
 class TlsOptions(Options):
@@ -127,7 +146,10 @@ class IndicatorOptions(Options):
 
     every: Duration = Field(default=60.0, description="How often statements are made")
     definitions: tuple[str, ...] | None = Field(
-        default=None, description="Ids of definitions; default: all shipped ones"
+        default=None, description="Ids of definitions; default: all shipped ones and all of definitions_dir"
+    )
+    definitions_dir: DirectoryPath | None = Field(
+        default=None, description="Folder with definitions of the plant's own, *.yaml"
     )
 
 
@@ -163,13 +185,22 @@ class Configuration(Options):
     )
     register_file: FilePath = Field(
         alias="register",
-        description="Asset register, CSV or XLSX; relative to the configuration file's folder",
+        description="Asset register, CSV, XLSX or YAML; relative to the configuration file's folder",
+    )
+    processes_file: FilePath | None = Field(
+        default=None,
+        alias="processes",
+        description="Processes, CSV, XLSX or YAML; default: those in the register's own file",
     )
     profiles: dict[ProfileName, Profile] = Field(default_factory=dict)
     connections: tuple[ConnectionOptions, ...] = ()
     uplinks: tuple[MqttUplinkOptions, ...] = ()
     indicators: IndicatorOptions = Field(default_factory=IndicatorOptions)
     states: StateOptions = Field(default_factory=StateOptions)
+    calendars: dict[EquipmentId, CalendarOptions] = Field(
+        default_factory=dict,
+        description=f"Planned calendars by name; {DEFAULT_CALENDAR} is that of equipment which names none",
+    )
 
 
 def configuration_model(drivers: Mapping[str, type[AnyDriver]]) -> type[Configuration]:

@@ -1,20 +1,21 @@
 """What one part of a configuration says about another: names that must exist, ids that must differ."""
 
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Collection, Iterable, Iterator
 
 from edge_agent.config.errors import ConfigProblem, did_you_mean
 from edge_agent.config.profiles import all_equipment, shipped_profile_names
 from edge_agent.config.rules import NotCel, names_in
-from edge_agent.config.shipped import shipped
 from edge_agent.config.tree import Node
-from edge_agent.config.yaml_files import parse_yaml
 from edge_agent.model.equipment import Register
+from edge_agent.model.options import total_id
 
 
-def check_references(tree: Node, register: Register | None) -> list[ConfigProblem]:
+def check_references(
+    tree: Node, register: Register | None, definitions: Collection[str]
+) -> list[ConfigProblem]:
     """Everything wrong in what the tree says about other parts of itself, the register and shipped files.
 
+    `definitions` are the ids that there are.
     Without a register that could be read, equipment is not looked up in it.
     """
     problems = [
@@ -23,7 +24,8 @@ def check_references(tree: Node, register: Register | None) -> list[ConfigProble
         *_equipment(tree, register),
         *_tags_and_rules(tree),
         *_clients(tree),
-        *_definitions(tree),
+        *_definitions(tree, definitions),
+        *_calendars(tree, register),
     ]
     # What is wrong in a profile is found again in each equipment that uses it.
     return list({(p.file, p.line, p.column, p.found): p for p in reversed(problems)}.values())
@@ -33,6 +35,7 @@ def _tags_and_rules(tree: Node) -> Iterator[ConfigProblem]:
     profiles = tree.child("profiles")
     for name, profile in profiles.entries().items() if profiles is not None else ():
         yield from _each_id_once(_list(profile, "tags"), "tag")
+        yield from _no_totals(_list(profile, "tags"))
         users = [one for _, one in all_equipment(tree) if one.text_of("profile") == name]
         yield from _rules(
             _list(profile, "states"), [tag for one in [profile, *users] for tag in _list(one, "tags")]
@@ -42,6 +45,7 @@ def _tags_and_rules(tree: Node) -> Iterator[ConfigProblem]:
         if not tags and isinstance(equipment.value, dict) and not _usable(equipment.child("profile")):
             yield equipment.place.problem(equipment.route, "no tags", "tags, or a profile that has some")
         yield from _each_id_once(tags, "tag")
+        yield from _no_totals(tags)
         yield from _rules(_list(equipment, "states"), tags)
 
 
@@ -67,6 +71,26 @@ def _each_id_once(nodes: Iterable[Node], what: str) -> Iterator[ConfigProblem]:
         elif first[name] is not id_node:
             found = f"found {id_node.written()}, already the {what} at {first[name].place}"
             yield id_node.place.problem(id_node.route, found, f"each {what} with an id of its own")
+
+
+def _counters(tags: Iterable[Node]) -> Iterator[Node]:
+    """Those of which a total is derived."""
+    for tag in tags:
+        counter = tag.child("counter")
+        if counter is not None and counter.value is not None and tag.text_of("id"):
+            yield tag
+
+
+def _no_totals(tags: list[Node]) -> Iterator[ConfigProblem]:
+    """No tag may be called like the total of a counter."""
+    counters = {total_id(counter.text_of("id")): counter for counter in _counters(tags)}
+    for tag in tags:
+        id_node = tag.child("id")
+        counter = counters.get(_usable(id_node))
+        if id_node is not None and counter is not None:
+            name = counter.text_of("id")
+            found = f"found {id_node.written()}, which is the total of the counter {name} at {counter.place}"
+            yield id_node.place.problem(id_node.route, found, "another id")
 
 
 def _equipment(tree: Node, register: Register | None) -> Iterator[ConfigProblem]:
@@ -103,7 +127,11 @@ def _profile(connection: Node, equipment: Node, profiles: Node | None) -> Iterat
         return
     own = profiles.entries() if profiles is not None else {}
     if name not in own:
-        known = [*(key for key in own if "/" not in key), *shipped_profile_names()]
+        prefix = f"{_usable(connection.child('driver'))}/"
+        known = [
+            *(key for key in own if "/" not in key),
+            *(one for one in shipped_profile_names() if one.startswith(prefix)),
+        ]
         expected = f"one of: {', '.join(known)}" if known else "a profile; there are none yet"
         found = f"found {node.written()}, which is no profile"
         yield node.place.problem(node.route, found, expected, did_you_mean(name, known))
@@ -115,7 +143,9 @@ def _profile(connection: Node, equipment: Node, profiles: Node | None) -> Iterat
 
 
 def _rules(rules: Iterable[Node], tags: Iterable[Node]) -> Iterator[ConfigProblem]:
-    known = list(dict.fromkeys(filter(None, (tag.text_of("id") for tag in tags))))
+    tags = list(tags)
+    totals = [total_id(counter.text_of("id")) for counter in _counters(tags)]
+    known = list(dict.fromkeys([*filter(None, (tag.text_of("id") for tag in tags)), *totals]))
     for rule in rules:
         node = rule.child("when")
         expression = _usable(node)
@@ -141,13 +171,30 @@ def _rules(rules: Iterable[Node], tags: Iterable[Node]) -> Iterator[ConfigProble
                 )
 
 
+def _calendars(tree: Node, register: Register | None) -> Iterator[ConfigProblem]:
+    """What the register names must be there; told at the register's name, once for each calendar."""
+    node, calendars = tree.child("register"), tree.child("calendars")
+    if node is None or register is None:
+        return
+    known = list(calendars.entries()) if calendars is not None else []
+    first = {e.calendar: e.id for e in reversed(register.equipment) if e.calendar not in ("", *known)}
+    for name, equipment in first.items():
+        yield node.place.problem(
+            node.route,
+            f'the calendar "{name}" of {equipment} is not there',
+            f"calendars: {', '.join(known)}" if known else "a calendar of that name under calendars",
+            did_you_mean(name, known),
+        )
+
+
 def _clients(tree: Node) -> Iterator[ConfigProblem]:
     """Two sessions of one name at one broker would throw each other out for ever."""
     gateway = tree.child("gateway")
-    first: dict[tuple[str, object, str], Node] = {}
+    first: dict[tuple[str, str, str], Node] = {}
     for uplink in _list(tree, "uplinks"):
         host, port_node = _usable(uplink.child("host")), uplink.child("port")
-        port = port_node.value if port_node is not None else uplink.child("tls") is not None
+        default = "8883" if uplink.child("tls") is not None else "1883"
+        port = port_node.text if port_node is not None else default
         client = _usable(uplink.child("client_id")) or (gateway.text_of("id") if gateway is not None else "")
         key = (host, port, client)
         if not host:
@@ -160,15 +207,14 @@ def _clients(tree: Node) -> Iterator[ConfigProblem]:
         first.setdefault(key, uplink)
 
 
-def _definitions(tree: Node) -> Iterator[ConfigProblem]:
+def _definitions(tree: Node, known: Collection[str]) -> Iterator[ConfigProblem]:
     indicators = tree.child("indicators")
     first: dict[str, Node] = {}
     for node in _list(indicators, "definitions") if indicators is not None else ():
         name = _usable(node)
         if not name:
             continue
-        if name not in _shipped_definitions():
-            known = _shipped_definitions()
+        if name not in known:
             found = f"found {node.written()}, which is no definition"
             yield node.place.problem(
                 node.route, found, f"one of: {', '.join(known)}", did_you_mean(name, known)
@@ -177,9 +223,3 @@ def _definitions(tree: Node) -> Iterator[ConfigProblem]:
             found = f"found {node.written()}, already at {first[name].place}"
             yield node.place.problem(node.route, found, "each definition once")
         first.setdefault(name, node)
-
-
-@cache
-def _shipped_definitions() -> tuple[str, ...]:
-    trees = [parse_yaml(file)[0] for file in sorted(shipped("definitions").glob("*.yaml"))]
-    return tuple(tree.text_of("id") for tree in trees if tree is not None)

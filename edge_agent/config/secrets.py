@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_agent.config.errors import ConfigProblem
 from edge_agent.config.json_schema import ConfigurationSchema, is_path
-from edge_agent.config.tree import Node, Route
+from edge_agent.config.tree import Node, Route, is_text
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -64,6 +64,8 @@ def insert_environment(tree: Node, hidden: Hidden) -> Iterator[ConfigProblem]:
             if not _NAME.fullmatch(name):
                 # What stands there is not shown: it may be part of a password.
                 yield node.problem("${ without a name and }", "${NAME}", "for the characters ${ write $${")
+            elif not is_text(os.environ.get(name, "")):
+                yield node.problem(f"the environment variable {name} is not UTF-8", "text in UTF-8")
             elif name not in os.environ:
                 yield node.problem(
                     f"the environment variable {name} is not set",

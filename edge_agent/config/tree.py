@@ -116,3 +116,8 @@ def field_name(route: Route) -> str:
     for step in route:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
+
+
+def is_text(text: str) -> bool:
+    r"""Whether `text` can be written in UTF-8: not if it has half a character, such as \ud800."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)

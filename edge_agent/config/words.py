@@ -9,6 +9,7 @@ from edge_agent.config.errors import ConfigProblem, did_you_mean
 from edge_agent.config.json_schema import ConfigurationSchema, Part, is_path
 from edge_agent.config.secrets import Hidden
 from edge_agent.config.tree import Node, Route, Step
+from edge_agent.indicators.calendar_options import CLOCK_PATTERN
 
 _PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$": "1 to 64 letters, digits, _ . or -, the first a letter or digit",
@@ -17,6 +18,7 @@ _PATTERNS = {
     ),
     r"^[A-Za-z_][A-Za-z0-9_]{0,63}$": "1 to 64 letters, digits or _, the first not a digit",
     r"^\d+(\.\d+)?\s*(ms|s|min|h|d)$": "a number with its unit: 500ms, 1s, 5min, 24h or 30d",
+    CLOCK_PATTERN: "a time of day, 00:00 to 23:59",
     r"^[0-9]{6}$": "the 6 digits of an administrative division code, such as 330300",
     r"^[0-9A-HJ-NP-RTUW-Y]{18}$": "a unified social credit code of 18 characters",
 }
@@ -106,8 +108,9 @@ def _bad_value(kind: str, message: str, node: Node, part: Part, schema: Configur
     words = [str(word) for word in part.get("enum", [part["const"]] if "const" in part else [])]
     if words and not isinstance(node.value, dict | list):
         return _bad_word(node, words)
-    if kind == "path_not_file":
-        return node.place.problem(node.route, f"{found}, which is not a file", expected)
+    if kind in ("path_not_file", "path_not_directory"):
+        what = kind.removeprefix("path_not_").replace("directory", "folder")
+        return node.place.problem(node.route, f"{found}, which is not a {what}", expected)
     if kind in _FREE_WORDS or not expected:
         message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
         if message.startswith("expected "):
@@ -154,8 +157,8 @@ def describe(part: Part, schema: ConfigurationSchema) -> str:
 
 def _describe_text(part: Part) -> str:
     if is_path(part):
-        is_file = part["format"] == "file-path"
-        kind = "an existing file" if is_file else "a path"
+        kinds = {"file-path": "an existing file", "directory-path": "an existing folder"}
+        kind = kinds.get(part["format"], "a path")
         return f"{kind}; paths are relative to the configuration's folder"
     if "pattern" in part:
         return _PATTERNS.get(part["pattern"], f"text of the form {part['pattern']}")

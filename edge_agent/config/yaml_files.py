@@ -12,7 +12,7 @@ from ruamel.yaml.nodes import Node as YamlNode
 from ruamel.yaml.reader import ReaderError
 
 from edge_agent.config.errors import ConfigProblem
-from edge_agent.config.tree import Node, Place, Route, Scalar
+from edge_agent.config.tree import Node, Place, Route, Scalar, is_text
 
 
 @dataclass(slots=True)
@@ -198,6 +198,9 @@ class _TreeReader:
                 self.problems.append(place.problem(route, "found a list or mapping as key", "a name"))
                 continue
             key = key_node.value
+            if not is_text(key):
+                self.problems.append(place.problem(route, "found half a character in a key", "a name"))
+                continue
             if key in seen:
                 found = f"given twice, first in line {seen[key].line}"
                 self.problems.append(place.problem((*route, key), found, "each key once"))
@@ -209,6 +212,9 @@ class _TreeReader:
         text: str = source.value
         plain = source.style is None
         implied = self._resolver.resolve(ScalarNode, text, (plain, not plain))
+        if not is_text(text):
+            self.problems.append(node.problem("found half a character, \\uD800 to \\uDFFF", "text"))
+            return None
         if str(source.tag) == str(implied):
             return _core_scalar(text) if plain else text
         if str(source.tag) == "tag:yaml.org,2002:str":

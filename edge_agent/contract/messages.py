@@ -71,12 +71,21 @@ class Event(Numbered, frozen=True, tag="fta.event/1", kw_only=True):
 
 
 class DefinitionReference(Struct, frozen=True, omit_defaults=True):
-    """Which definition (口径) a figure is counted under, word for word: `digest` is that of its text."""
+    """Which definition (口径) a figure is counted under, word for word: `digest` is that of its text.
+
+    `counts`: `equipment` or `process`. `weight`: `count`, or `asset_value` in fen (0.01 yuan). `unit`:
+    `share`, or `per_10000_employees`, whose denominator is the headcount. `aggregation` over enterprises:
+    `pooled` (sums of numerators and denominators) or `mean` (of the rates).
+    """
 
     id: str
     version: int
     digest: str
     title: Mapping[str, str]
+    counts: str = "equipment"
+    weight: str = "count"
+    unit: str = "share"
+    aggregation: str = "pooled"
 
 
 class Scope(Struct, frozen=True):
@@ -91,7 +100,7 @@ class Figure(Struct, frozen=True, omit_defaults=True):
 
     `rate` is null when it cannot be computed, and `reason` then says why. `unknown` counts the equipment
     of the denominator whose machine state was unknown. `evidence` is the SHA-256 of the scope's
-    `EquipmentEvidence` entries, encoded as JSON in the order of the message.
+    `EquipmentEvidence` or `ProcessEvidence` entries, encoded as JSON in the order of the message.
     """
 
     scope: Scope
@@ -103,8 +112,11 @@ class Figure(Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class EquipmentEvidence(Struct, frozen=True):
-    """Why one equipment counts or does not; `last_good` is null if no good reading is on record."""
+class EquipmentEvidence(Struct, frozen=True, omit_defaults=True):
+    """Why one equipment counts or does not; `last_good` is null if no good reading is on record.
+
+    `weight` is what it adds to the counts: 1, or its asset value in fen.
+    """
 
     equipment: str
     workshop: str
@@ -115,12 +127,27 @@ class EquipmentEvidence(Struct, frozen=True):
     link: str
     good_readings: int
     last_good: int | None
+    weight: int = 1
+
+
+class ProcessEvidence(Struct, frozen=True):
+    """Why one process counts or does not; `equipment` serves it and is in service, `nc_equipment` of that
+    is numerically controlled."""
+
+    process: str
+    workshop: str
+    in_denominator: bool
+    in_numerator: bool
+    reason: str
+    equipment: Sequence[str]
+    nc_equipment: Sequence[str]
 
 
 class Statements(Numbered, frozen=True, tag="fta.indicator/1", kw_only=True):
     """One definition's figures for every scope, with the evidence to recompute them.
 
-    The period ends at `to`; it begins at `from_`, which is `to` for a figure of an instant.
+    The period ends at `to`; it begins at `from_`, which is `to` for a figure of an instant. The evidence is
+    in `equipment`, or in `processes` if the definition counts those.
     """
 
     time: int
@@ -130,6 +157,61 @@ class Statements(Numbered, frozen=True, tag="fta.indicator/1", kw_only=True):
     register_digest: str
     figures: Sequence[Figure]
     equipment: Sequence[EquipmentEvidence]
+    processes: Sequence[ProcessEvidence] = ()
+    register_version: str = ""
+
+
+class StateTime(Struct, frozen=True, omit_defaults=True):
+    """How long an equipment was in `state` for `cause`, in milliseconds."""
+
+    state: str
+    ms: int
+    cause: str = ""
+
+
+class AlarmTime(Struct, frozen=True):
+    """How often alarm began for `cause` within the period, and how long it stood in it, in milliseconds."""
+
+    cause: str
+    count: int
+    ms: int
+
+
+class KeyFigure(Struct, frozen=True, omit_defaults=True):
+    """One key figure; `value` is the quotient.
+
+    `value` is null when it cannot be computed. Then either `missing` names the inputs that are not there,
+    and there are no counts, or `reason` says what is wrong with the counts.
+    """
+
+    id: str
+    value: float | None
+    numerator: int | None = None
+    denominator: int | None = None
+    unknown: int = 0
+    missing: Sequence[str] = ()
+    reason: str = ""
+
+
+class Account(Numbered, frozen=True, tag="fta.account/1", kw_only=True):
+    """Where the time of one equipment went from `from_` up to `to`, and the figures that come of it.
+
+    `times` sum to the period, `planned` to the planned busy time within it; null if nobody knows what is
+    planned. `alarms` has the cause that took most time first.
+    """
+
+    equipment: str
+    time: int
+    period: str
+    from_: int = msgspec.field(name="from")
+    to: int
+    timezone: str
+    calendar: str = ""
+    times: Sequence[StateTime]
+    planned: Sequence[StateTime] | None
+    failures: int
+    alarms: Sequence[AlarmTime] = ()
+    figures: Sequence[KeyFigure]
 
 
 class RegisteredEquipment(Struct, frozen=True, omit_defaults=True):
@@ -148,14 +230,35 @@ class RegisteredEquipment(Struct, frozen=True, omit_defaults=True):
     key: bool
     commissioned: str | None = None
     retired: str | None = None
+    asset_value: int | None = None
+    processes: Sequence[str] = ()
+    connect_reason: str = ""
+    handle: str = ""
+    tenant: str = ""
+    calendar: str = ""
+    robot: bool = False
+
+
+class RegisteredProcess(Struct, frozen=True):
+    """One process of the site."""
+
+    id: str
+    name: str
+    workshop: str
+    key: bool
+    industry: str
+    control: str
 
 
 class RegisterMessage(Numbered, frozen=True, tag="fta.register/1", kw_only=True):
-    """The asset register as the platform may see it."""
+    """The asset register as the platform may see it. `version` is the SHA-256 of all that is counted on."""
 
     time: int
     digest: str
     equipment: Sequence[RegisteredEquipment]
+    processes: Sequence[RegisteredProcess] = ()
+    headcount: int | None = None
+    version: str = ""
 
 
 class Status(Message, frozen=True, tag="fta.status/1", kw_only=True):
@@ -176,7 +279,7 @@ class Status(Message, frozen=True, tag="fta.status/1", kw_only=True):
     acknowledged_seq: int = 0
 
 
-AnyMessage = Telemetry | State | Event | Statements | RegisterMessage | Status
+AnyMessage = Telemetry | State | Event | Statements | Account | RegisterMessage | Status
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
@@ -239,7 +342,23 @@ def register(value: Register, time_ms: int) -> RegisterMessage:
                 key=e.key,
                 commissioned=e.commissioned.isoformat() if e.commissioned else None,
                 retired=e.retired.isoformat() if e.retired else None,
+                asset_value=e.asset_value,
+                processes=e.processes,
+                connect_reason=e.connect_reason,
+                handle=e.handle,
+                tenant=e.tenant,
+                calendar=e.calendar,
+                robot=e.robot,
             )
             for e in value.equipment
         ],
+        processes=[
+            RegisteredProcess(
+                id=p.id, name=p.name, workshop=p.workshop, key=p.key, industry=p.industry, control=p.control
+            )
+            for p in value.processes
+        ]
+        or (),
+        headcount=value.headcount,
+        version=value.version,
     )

@@ -12,6 +12,7 @@ class RecordClass(StrEnum):
     STATEMENTS = "statements"
     EVENTS = "events"
     REGISTER = "register"
+    ACCOUNTS = "accounts"
 
 
 _SUFFIX = {
@@ -20,8 +21,9 @@ _SUFFIX = {
     RecordClass.STATEMENTS: "indicator/{}",
     RecordClass.EVENTS: "event",
     RecordClass.REGISTER: "register",
+    RecordClass.ACCOUNTS: "account/{}",
 }
-RETAINED = frozenset({RecordClass.STATES, RecordClass.STATEMENTS, RecordClass.REGISTER})
+RETAINED = frozenset({RecordClass.STATES, RecordClass.STATEMENTS, RecordClass.REGISTER, RecordClass.ACCOUNTS})
 """Classes whose newest message a subscriber gets at once, because each replaces the one before it."""
 
 
@@ -37,5 +39,7 @@ class Topics:
         return f"{self.root}/status"
 
     def of(self, record_class: RecordClass, subject: str) -> str:
-        """Topic of a record; `subject` is the equipment or definition it is about, "" where there is none."""
+        """Topic of a record; `subject` is what it is about: equipment, definition, or equipment and kind of
+        period with a slash between; "" where there is none.
+        """
         return f"{self.root}/{_SUFFIX[record_class].format(subject)}"

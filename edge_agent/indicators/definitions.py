@@ -2,36 +2,46 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from pathlib import Path
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import date
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
-from ruamel.yaml import YAML
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from edge_agent.model.equipment import Equipment
-from edge_agent.model.expression import Expression
+from edge_agent.indicators.calendar_options import CalendarDay
+from edge_agent.model.equipment import Equipment, Process
+from edge_agent.model.expression import CannotEvaluateError, Expression
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.options import Duration, Options
 
-FILTER_COLUMNS = tuple(f.name for f in fields(Equipment) if f.name not in ("commissioned", "retired"))
-"""Columns of the register that filters may use; the dates decide by themselves whether a line counts."""
+Counted: TypeAlias = Literal["equipment", "process"]
+
+HEADCOUNT = "headcount"
+"""The denominator that is no filter: the employees of the site."""
+
+_NO_FILTER = ("commissioned", "retired", "asset_value")
+"""Dates decide by themselves whether a line counts; an asset value weighs, and may be missing."""
+
+_EQUIPMENT = Equipment("A-1", "name", "workshop", processes=("P-1",))
+_PROCESS = Process("P-1", "name", "workshop")
 
 
-class DefinitionError(Exception):
-    """A definition file that cannot be used; the message names file and field."""
+def equipment_columns(equipment: Equipment) -> dict[str, Any]:
+    """What a filter over equipment may ask for."""
+    values = {f.name: getattr(equipment, f.name) for f in fields(Equipment) if f.name not in _NO_FILTER}
+    return {**values, "processes": list(equipment.processes)}
 
 
-def _filter(expression: str) -> str:
-    """A CEL expression over the register's columns."""
-    unknown = Expression(expression).names - set(FILTER_COLUMNS)
-    if unknown:
-        raise ValueError(f"no column of the register to filter by: {', '.join(sorted(unknown))}")
-    return expression
+def process_columns(process: Process, nc_equipment: int, equipment: int) -> dict[str, Any]:
+    """What a filter over processes may ask for; the equipment in service that serves it is counted."""
+    return {**asdict(process), "nc_equipment": nc_equipment, "equipment": equipment}
 
 
-Filter = Annotated[str, AfterValidator(_filter)]
+_EXAMPLES: Mapping[Counted, dict[str, Any]] = {
+    "equipment": equipment_columns(_EQUIPMENT),
+    "process": process_columns(_PROCESS, 1, 1),
+}
 
 
 class ConnectedRule(Options):
@@ -49,10 +59,35 @@ class ConnectedRule(Options):
     def link_level(self) -> LinkLevel:
         return LinkLevel[self.level.upper()]
 
+    @model_validator(mode="after")
+    def _window_counts_readings(self) -> Self:
+        if self.window is not None and self.level != "data_valid":
+            raise ValueError("good readings within a window prove the level data_valid, no other")
+        return self
+
 
 class Source(Options):
+    """Where the definition is from: the document's own words, or why there are none to quote."""
+
     document: str
-    quote: str
+    quote: str = Field(default="", description="The document's words; nothing that it does not say")
+    without_quote: str = Field(default="", description="Why there is no quote, and what is gone by instead")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.quote) == bool(self.without_quote):
+            raise ValueError("expected quote, or without_quote with the reason why there is none")
+        return self
+
+
+class Effective(Options):
+    """From which day on the definition may be used, and up to which; both days belong to it."""
+
+    from_: CalendarDay | None = Field(default=None, alias="from")
+    until: CalendarDay | None = None
+
+    def on(self, day: date) -> bool:
+        return (self.from_ is None or self.from_ <= day) and (self.until is None or day <= self.until)
 
 
 class Definition(Options):
@@ -60,6 +95,7 @@ class Definition(Options):
 
     Equipment in service on the day counts in the denominator if `denominator` holds for its line of the
     register; of those, in the numerator if `numerator` holds and, if `connected` is given, is proved.
+    With `counts: process`, processes that have equipment in service are counted in the same way.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")]
@@ -67,33 +103,74 @@ class Definition(Options):
     title: Mapping[Literal["zh", "en"], str]
     standing: Literal["official text", "questionnaire", "practice", "ours"]
     source: Source
-    denominator: Filter
-    numerator: Filter
+    effective: Effective = Field(default_factory=Effective)
+    counts: Counted = "equipment"
+    weight: Literal["count", "asset_value"] = Field(
+        default="count", description="asset_value: each equipment counts by its original asset value"
+    )
+    unit: Literal["share", "per_10000_employees"] = "share"
+    aggregation: Literal["pooled", "mean"] = Field(
+        default="pooled",
+        description="Over enterprises. pooled: sum of numerators by sum of denominators; mean: of the rates",
+    )
+    denominator: str = Field(description="CEL expression over columns of the register, or headcount")
+    numerator: str = Field(description="CEL expression over columns of the register")
     connected: ConnectedRule | None = None
+
+    @field_validator("title")
+    @classmethod
+    def _both_languages(cls, title: Mapping[str, str]) -> Mapping[str, str]:
+        if set(title) != {"zh", "en"}:
+            raise ValueError("expected a title in both languages, {zh: ..., en: ...}")
+        return title
+
+    @field_validator("weight", "connected")
+    @classmethod
+    def _of_equipment(cls, value: object, info: ValidationInfo) -> object:
+        if info.data.get("counts") == "process" and value not in (None, "count"):
+            raise ValueError(f"processes have no {info.field_name}; that is for counts: equipment")
+        return value
+
+    @field_validator("denominator")
+    @classmethod
+    def _denominator(cls, value: str, info: ValidationInfo) -> str:
+        per_head = info.data.get("unit") == "per_10000_employees"
+        if per_head != (value == HEADCOUNT) and "unit" in info.data:
+            raise ValueError("headcount and unit: per_10000_employees belong together")
+        if per_head and (info.data.get("counts"), info.data.get("weight")) != ("equipment", "count"):
+            raise ValueError("equipment is counted per employee, nothing else")
+        return value if value == HEADCOUNT else _filter(value, info)
+
+    @field_validator("numerator")
+    @classmethod
+    def _numerator(cls, value: str, info: ValidationInfo) -> str:
+        return _filter(value, info)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the definition's canonical JSON."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        """SHA-256 of what the definition's file says, as JSON: what it leaves open is left out."""
+        content = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-_ADAPTER = TypeAdapter(Definition)
-
-
-def load_definitions(folders: Sequence[Path]) -> dict[str, Definition]:
-    """All definitions in the folders' YAML files, by id. Raises DefinitionError."""
-    found: dict[str, Definition] = {}
-    for path in sorted(path for folder in folders for path in folder.glob("*.yaml")):
-        raw = YAML(typ="safe", pure=True).load(path)
-        try:
-            definition = _ADAPTER.validate_python(raw)
-        except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()
-            )
-            raise DefinitionError(f"{path}: {problems}") from error
-        if definition.id in found:
-            raise DefinitionError(f"{path}: definition {definition.id} is already given elsewhere")
-        found[definition.id] = definition
-    return found
+def _filter(text: str, info: ValidationInfo) -> str:
+    """A CEL expression that says yes or no to a line of the register. Raises ValueError."""
+    counts: Counted = info.data.get("counts", "equipment")
+    example = _EXAMPLES[counts]
+    try:
+        expression = Expression(text)
+        negated = Expression(f"!({text})")
+    except ValueError:
+        raise ValueError("expected a CEL expression over columns of the register") from None
+    unknown = expression.names - example.keys()
+    if unknown:
+        columns = ", ".join(example)
+        wrong = ", ".join(sorted(unknown))
+        raise ValueError(f"expected columns to count {counts} by ({columns}), not {wrong}")
+    try:
+        # Only what is true or false has an opposite.
+        negated.holds(example)
+    except CannotEvaluateError:
+        raise ValueError("expected an expression that is true or false for a line of the register") from None
+    return text

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from edge_agent.cli.schema import schema
+from edge_agent.config import load_site
 from edge_agent.config.models import Configuration
 from edge_agent.config.words import _PATTERNS
+from tests.config.plant import write_site
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -55,3 +58,23 @@ def test_every_pattern_has_words_for_people() -> None:
     patterns = {part["pattern"] for part in parts if isinstance(part.get("pattern"), str)}
     patterns |= {pattern for part in parts for pattern in part.get("patternProperties", {})}
     assert patterns == set(_PATTERNS)
+
+
+def test_the_examples_of_the_documentation_are_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed_drivers: None
+) -> None:
+    monkeypatch.setenv("MQTT_PASSWORD", "word")
+    text = DOCUMENT.read_text(encoding="utf-8")
+    small, *others = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (register,) = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    site = load_site(write_site(tmp_path, small, register))
+    assert [tag.id for tag in site.connections[0].equipment[0].tags] == ["status", "load"]
+
+    head = small.split("connections:")[0]
+    rows = register + "PRS-07,冲床,一车间,否,,\nCNC-02,数控车床,一车间,是,,\n"
+    for name in ("region-ca.pem", "gw-01.pem", "gw-01.key", "mqtt"):
+        (tmp_path / name).write_text("word")
+    assert len(others) == 5
+    for part in others:
+        section = part if re.match(r"\w+:", part) else "connections:\n" + part
+        load_site(write_site(tmp_path, head + section.replace("file:/run/credentials/", "file:"), rows))

@@ -165,3 +165,11 @@ def test_references_are_for_any_text_and_can_be_escaped(
     assert uplink.port == 9000
     assert uplink.password is not None
     assert uplink.password.get_secret_value() == "file:is-not-followed"
+
+
+def test_a_variable_that_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALL", "\udcff")
+    with pytest.raises(ConfigError) as caught:
+        load_site(write_site(tmp_path, GOOD.replace("gw-01,", "gw-01, name: '${HALL}',")))
+    (problem,) = caught.value.problems
+    assert problem.found == "the environment variable HALL is not UTF-8"

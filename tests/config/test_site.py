@@ -124,6 +124,61 @@ def test_a_shipped_profile_is_named_with_its_driver(tmp_path: Path, monkeypatch:
         load_site(write_site(tmp_path / "site", text.replace("bus/mill", "bus/mil")))
 
 
+OWN = """\
+id: own/one
+version: 1
+title: {zh: 甲, en: one}
+standing: ours
+source: {document: ours, without_quote: nobody has written it down}
+denominator: production
+numerator: nc
+"""
+
+
+def test_definitions_of_the_plants_own(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "one.yaml").write_text(OWN, encoding="utf-8")
+    config = write_site(tmp_path, GOOD + "indicators: {definitions_dir: own}\n")
+    site = load_site(config)
+    assert {"own/one", "nc-rate/by-count"} <= {one.id for one in site.definitions}
+
+    write_site(tmp_path, GOOD + "indicators: {definitions_dir: own, definitions: [own/one]}\n")
+    chosen = load_site(config)
+    assert [one.id for one in chosen.definitions] == ["own/one"]
+    (tmp_path / "own" / "one.yaml").write_text(OWN.replace("version: 1", "version: 2"), encoding="utf-8")
+    assert load_site(config).digest != chosen.digest
+
+    (tmp_path / "own" / "one.yaml").write_text(OWN.replace("own/one", "nc-rate/by-count"), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_site(config)
+    repeated, unknown = sorted(caught.value.problems, key=lambda problem: problem.file, reverse=True)
+    assert unknown.found.startswith('found "nc-rate/by-count", already in ')
+    assert repeated.found == 'found "own/one", which is no definition'
+
+    write_site(tmp_path, GOOD + "indicators: {definitions_dir: register.csv}\n")
+    with pytest.raises(ConfigError, match="which is not a folder"):
+        load_site(config)
+
+
+def test_processes_and_headcount_belong_to_the_register(tmp_path: Path) -> None:
+    text = GOOD.replace("register.csv\n", "register.csv\nprocesses: ops.csv\n")
+    text = text.replace("gateway: {", "gateway: {headcount: 12, ")
+    (tmp_path / "ops.csv").write_text("id,name,workshop,key\nOP1,turning,Hall 1,yes\n", encoding="utf-8")
+    register = "id,name,workshop,processes\nCNC-01,Lathe,Hall 1,turning\n"
+    site = load_site(write_site(tmp_path, text, register))
+    assert (site.register.headcount, [one.id for one in site.register.processes]) == (12, ["OP1"])
+    assert site.register.by_id["CNC-01"].processes == ("OP1",)
+    other = load_site(write_site(tmp_path, text.replace("12", "13"), register))
+    assert other.register.digest == site.register.digest
+    assert other.digest != site.digest
+
+    with pytest.raises(ConfigError) as caught:
+        load_site(write_site(tmp_path, text, "id,name,workshop\nCNC-01,Lathe,Hall 1\n"))
+    assert [str(problem).partition(" (")[0] for problem in caught.value.problems] == [
+        f"{tmp_path}/ops.csv:2:1: A2 id: OP1 is a key process, and no equipment serves it"
+    ]
+
+
 def test_a_driver_that_cannot_be_imported_is_a_mistake_of_the_installation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 from packaging.requirements import Requirement
-from ruamel.yaml import YAML
 
+from edge_agent.config.definitions import read_definitions
 from edge_agent.contract import messages
 from edge_agent.contract.topics import RETAINED, RecordClass, Topics
 from edge_agent.indicators.definitions import Definition
@@ -31,6 +31,7 @@ TYPES: dict[str, type[messages.Message]] = {
     "state": messages.State,
     "telemetry": messages.Telemetry,
     "indicator": messages.Statements,
+    "account": messages.Account,
     "event": messages.Event,
 }
 
@@ -66,9 +67,17 @@ def test_the_house_is_drawn_as_it_is() -> None:
     assert drawn == {path.parent.name for path in (ROOT / "edge_agent").glob("*/__init__.py")}
 
 
-def test_the_definition_to_start_from_is_one() -> None:
+def test_the_definition_to_start_from_is_one(tmp_path: Path) -> None:
     (text,) = blocks(ARCHITECTURE, "yaml")
-    assert Definition.model_validate(YAML(typ="safe").load(text)).connected is not None
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    found, problems = read_definitions([tmp_path])
+    assert problems == []
+    assert found["networked-rate/by-day"].connected is not None
+
+
+def test_every_key_of_a_definition_is_explained() -> None:
+    text = text_of(ARCHITECTURE).partition("## To add a definition")[2].partition("\n## ")[0]
+    assert set(Definition.model_fields) <= set(re.findall(r"\b[a-z_]+\b", text))
 
 
 def examples() -> dict[str, str]:
@@ -101,7 +110,10 @@ def field_names(of: type) -> set[str]:
     ("section", "types"),
     [
         ("status", [messages.Status]),
-        ("register", [messages.RegisterMessage, messages.RegisteredEquipment]),
+        (
+            "register",
+            [messages.RegisterMessage, messages.RegisteredEquipment, messages.RegisteredProcess],
+        ),
         ("state", [messages.State]),
         ("telemetry", [messages.Telemetry, messages.Flaw]),
         (
@@ -112,8 +124,10 @@ def field_names(of: type) -> set[str]:
                 messages.Figure,
                 messages.Scope,
                 messages.EquipmentEvidence,
+                messages.ProcessEvidence,
             ],
         ),
+        ("account", [messages.Account, messages.StateTime, messages.AlarmTime, messages.KeyFigure]),
         ("event", [messages.Event]),
     ],
 )
@@ -131,6 +145,7 @@ def test_topics_are_listed_as_they_are() -> None:
     expected = [(topics.status, "", "yes", "no")]
     subjects = {RecordClass.READINGS: "{equipment}", RecordClass.STATES: "{equipment}"}
     subjects[RecordClass.STATEMENTS] = "{definition}"
+    subjects[RecordClass.ACCOUNTS] = "{equipment}/{period}"
     for record_class in RecordClass:
         topic = topics.of(record_class, subjects.get(record_class, ""))
         expected.append((topic, record_class.value, "yes" if record_class in RETAINED else "no", "yes"))
@@ -175,6 +190,22 @@ def test_a_figure_is_recomputed_as_shown() -> None:
     assert "91330300MA00DEM06A 3 of 4" in done.stdout
 
 
+def process_statement() -> str:
+    """The example of a statement whose evidence is of processes."""
+    return next(block for block in blocks(CONTRACT, "json") if '"counts": "process"' in block)
+
+
+def test_a_figure_of_processes_is_recomputed_as_shown() -> None:
+    statement = json.loads(process_statement())
+    assert json.loads(messages.encode(messages.decode(json.dumps(statement).encode()))) == statement
+    done = recompute(statement)
+    assert done.returncode == 0, done.stderr
+    assert "91330300MA00DEM06A 1 of 1" in done.stdout
+    assert statement["register_version"] == json.loads(examples()["register"])["version"]
+    statement["processes"][0]["nc_equipment"] = []
+    assert "not the evidence" in recompute(statement).stderr
+
+
 @pytest.mark.parametrize(
     ("line", "field", "value"), [(3, "in_numerator", True), (0, "good_readings", 171), (4, "last_good", None)]
 )
@@ -199,7 +230,11 @@ def test_the_registers_digest_is_recomputed_as_told() -> None:
     lines.sort(key=lambda line: str(line["id"]))
     text = json.dumps(lines, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     assert sha256(text.encode()).hexdigest() == message["digest"]
-    assert message["digest"] == json.loads(examples()["indicator"])["register_digest"]
+    statement = json.loads(examples()["indicator"])
+    assert message["digest"] == statement["register_digest"]
+    counted_on = {name: message[name] for name in ("digest", "headcount", "processes")}
+    text = json.dumps(counted_on, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert sha256(text.encode()).hexdigest() == message["version"] == statement["register_version"]
 
 
 def test_every_dependency_is_accounted_for() -> None:

@@ -1,124 +1,66 @@
-"""Figures against a table that can be checked by hand."""
+"""Figures against a table that can be checked by hand (plant.py)."""
 
 import hashlib
-from datetime import date
-from pathlib import Path
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edge_agent.contract.messages import Statements, encode
-from edge_agent.indicators.calculate import Calculator
-from edge_agent.indicators.definitions import Definition, DefinitionError, load_definitions
-from edge_agent.model.equipment import Equipment, Register
-from edge_agent.model.link import LinkLevel
-from edge_agent.model.state import MachineState
+from edge_agent.config.definitions import known_definitions
+from edge_agent.contract.messages import encode
+from edge_agent.indicators.calculate import Line
+from edge_agent.indicators.definitions import Definition, Effective
+from edge_agent.model.equipment import Equipment, Process, Register
+from tests.indicators.plant import (
+    ENTERPRISE,
+    EXPECTED,
+    HOUR,
+    NOW,
+    REGISTER,
+    ROWS,
+    counts,
+    statements,
+    table,
+)
 
-NOW = 1_790_000_000_000  # 2026-09-21
-HOUR = 3_600_000
-SHIPPED = Path(__file__).parents[2] / "configs" / "definitions"
-
-# id, workshop, production, nc, in service, link level now, hours since its newest good reading
-PLANT = """
-M1  A  yes  yes  yes      live        0
-M2  A  yes  no   yes      data_valid  2
-M3  A  yes  yes  yes      registered  23
-M4  A  yes  yes  yes      registered  25
-M5  B  yes  no   yes      reachable   -
-M6  B  no   yes  yes      live        0
-M7  B  yes  yes  retired  live        0
-M8  C  no   no   yes      live        0
-"""
-
-# definition, scope: numerator / denominator
-EXPECTED = {
-    ("networked-rate/live", "enterprise"): (1, 5),  # M1 of M1 M2 M3 M4 M5
-    ("networked-rate/live", "A"): (1, 4),
-    ("networked-rate/live", "B"): (0, 1),
-    ("networked-rate/live", "C"): (0, 0),
-    ("networked-rate/miit-sme-2024", "enterprise"): (3, 5),  # M1 M2 M3: data within 24 hours
-    ("networked-rate/miit-sme-2024", "A"): (3, 4),
-    ("networked-rate/miit-sme-2024", "B"): (0, 1),
-    ("networked-rate/miit-sme-2024", "C"): (0, 0),
-    ("nc-rate/by-count", "enterprise"): (3, 5),  # M1 M3 M4; M6 is no production equipment, M7 retired
-    ("nc-rate/by-count", "A"): (3, 4),
-    ("nc-rate/by-count", "B"): (0, 1),
-    ("nc-rate/by-count", "C"): (0, 0),
-}
+DEFINITIONS = known_definitions()
+WORKED_OUT = {row.pop("definition"): row for row in table(EXPECTED)}
+MONEY = "nc-rate/by-asset-value"
+DENSITY = "robot-density/ifr"
 
 
-STATES = dict.fromkeys((f"M{i}" for i in range(1, 9)), MachineState.RUNNING)
-STATES |= dict.fromkeys(("M4", "M5", "M6"), MachineState.UNKNOWN)
+def test_every_definition_is_worked_out_by_hand() -> None:
+    assert WORKED_OUT.keys() == DEFINITIONS.keys()
 
 
-class Plant:
-    """The table above as register and evidence."""
-
-    def __init__(self) -> None:
-        self.rows = [line.split() for line in PLANT.strip().splitlines()]
-        self.register = Register(
-            tuple(
-                Equipment(
-                    id=id,
-                    name=id,
-                    workshop=workshop,
-                    production=production == "yes",
-                    commissioned=date(2020, 5, 1),
-                    nc=nc == "yes",
-                    retired=date(2025, 1, 1) if service == "retired" else None,
-                )
-                for id, workshop, production, nc, service, _, _ in self.rows
-            ),
-            digest="d",
-        )
-
-    def _row(self, equipment: str) -> list[str]:
-        return next(row for row in self.rows if row[0] == equipment)
-
-    def level(self, equipment: str, now_ms: int) -> LinkLevel:
-        assert now_ms == NOW
-        return LinkLevel[self._row(equipment)[5].upper()]
-
-    def last_good_ms(self, equipment: str) -> int | None:
-        hours = self._row(equipment)[6]
-        return None if hours == "-" else NOW - int(hours) * HOUR
-
-    def good_readings(self, equipment: str, from_ms: int) -> int:
-        last = self.last_good_ms(equipment)
-        return 10 if last is not None and last >= from_ms else 0
+@pytest.mark.parametrize("name", WORKED_OUT)
+def test_figures_are_those_worked_out_by_hand(name: str) -> None:
+    figures = statements(DEFINITIONS[name]).figures
+    by_scope = {"enterprise" if f.scope.id == ENTERPRISE else f.scope.id: f for f in figures}
+    assert by_scope.keys() == WORKED_OUT[name].keys()
+    for scope, text in WORKED_OUT[name].items():
+        figure = by_scope[scope]
+        numerator, denominator = counts(text)
+        assert (figure.numerator, figure.denominator) == (numerator, denominator), scope
+        if denominator:
+            assert figure.rate == numerator / denominator
+            assert figure.reason == ""
+        else:
+            assert figure.rate is None, "no denominator, no rate"
+            assert figure.reason == ("headcount_missing" if "?" in text else "denominator_zero")
 
 
-@pytest.fixture(scope="module")
-def definitions() -> dict[str, Definition]:
-    return load_definitions([SHIPPED])
-
-
-def statements(definition: Definition) -> Statements:
-    plant = Plant()
-    return Calculator(definition, "91330300MA00DEM06A", plant.register).statements(plant, STATES, NOW)
-
-
-@pytest.mark.parametrize(("definition", "scope"), EXPECTED)
-def test_figures_are_those_worked_out_by_hand(
-    definitions: dict[str, Definition], definition: str, scope: str
-) -> None:
-    figures = {
-        f.scope.id if f.scope.level == "workshop" else "enterprise": f
-        for f in statements(definitions[definition]).figures
+def reasons(name: str, register: Register = REGISTER) -> dict[str, str]:
+    message = statements(DEFINITIONS[name], register)
+    return {r.equipment: r.reason for r in message.equipment} | {
+        r.process: r.reason for r in message.processes
     }
-    figure = figures[scope]
-    numerator, denominator = EXPECTED[definition, scope]
-    assert (figure.numerator, figure.denominator) == (numerator, denominator)
-    if denominator:
-        assert figure.rate == numerator / denominator
-        assert figure.reason == ""
-    else:
-        assert figure.rate is None, "no denominator, no rate"
-        assert figure.reason == "denominator_zero"
 
 
-def test_every_machine_has_its_reason(definitions: dict[str, Definition]) -> None:
-    rows = {r.equipment: r.reason for r in statements(definitions["networked-rate/live"]).equipment}
-    assert rows == {
+def test_every_machine_has_its_reason() -> None:
+    assert reasons("networked-rate/live") == {
         "M1": "counted",
         "M2": "link_below_live",
         "M3": "link_below_live",
@@ -128,65 +70,153 @@ def test_every_machine_has_its_reason(definitions: dict[str, Definition]) -> Non
         "M7": "not_in_service",
         "M8": "outside_denominator",
     }
-    rows = {r.equipment: r.reason for r in statements(definitions["nc-rate/by-count"]).equipment}
-    assert rows["M2"] == "outside_numerator"
+    assert reasons("nc-rate/by-count")["M2"] == "outside_numerator"
 
 
-def test_unknown_machines_are_counted_within_the_denominator_only(
-    definitions: dict[str, Definition],
-) -> None:
-    figures = statements(definitions["nc-rate/by-count"]).figures
+def test_every_process_has_its_reason_and_its_equipment() -> None:
+    assert reasons("key-process-nc-rate/discrete") == {
+        "P1": "counted",
+        "P2": "outside_numerator",
+        "P3": "outside_numerator",
+        "P4": "outside_denominator",
+        "P5": "not_in_service",
+        "P6": "outside_denominator",
+        "P7": "outside_denominator",
+    }
+    message = statements(DEFINITIONS["key-process-nc-rate/discrete"])
+    assert message.equipment == []
+    served = {line.process: (line.equipment, line.nc_equipment) for line in message.processes}
+    assert served["P1"] == (["M1", "M2"], ["M1"])
+    assert served["P5"] == ([], [])
+
+
+def test_unknown_machines_are_counted_within_the_denominator_only() -> None:
+    figures = statements(DEFINITIONS["nc-rate/by-count"]).figures
     assert [f.unknown for f in figures] == [2, 1, 1, 0]
 
 
-def test_the_receiver_can_recompute_a_figure_from_its_evidence(definitions: dict[str, Definition]) -> None:
-    message = statements(definitions["networked-rate/miit-sme-2024"])
+@pytest.mark.parametrize("name", sorted(DEFINITIONS))
+def test_the_receiver_can_recompute_a_figure_from_its_evidence(name: str) -> None:
+    message = statements(DEFINITIONS[name])
     for figure in message.figures:
-        rows = [
-            r
-            for r in message.equipment
-            if figure.scope.level == "enterprise" or r.workshop == figure.scope.id
-        ]
-        assert figure.numerator == sum(r.in_numerator for r in rows)
-        assert figure.denominator == sum(r.in_denominator for r in rows)
-        assert figure.unknown == sum(r.in_denominator and r.state == "unknown" for r in rows)
-        assert figure.evidence == hashlib.sha256(encode(rows)).hexdigest()
-    assert (message.from_, message.to) == (NOW - 24 * HOUR, NOW)
+        evidence: list[Line] = [*message.equipment, *message.processes]
+        whole = figure.scope.level == "enterprise"
+        lines = [line for line in evidence if whole or line.workshop == figure.scope.id]
+        weights: list[int] = [getattr(line, "weight", 1) for line in lines]
+        counted = list(zip(lines, weights, strict=True))
+        assert figure.numerator == sum([weight for line, weight in counted if line.in_numerator])
+        if message.definition.unit == "share":
+            assert figure.denominator == sum([weight for line, weight in counted if line.in_denominator])
+        assert figure.evidence == hashlib.sha256(encode(lines)).hexdigest()
+    rule = DEFINITIONS[name].connected
+    window = HOUR * 24 if rule is not None and rule.window else 0
+    assert (message.from_, message.to) == (NOW - window, NOW)
+    assert (message.register_digest, message.register_version) == (REGISTER.digest, REGISTER.version)
 
 
-GOOD = """
-id: x/y
-version: 1
-title: {zh: 甲, en: a}
-standing: ours
-source: {document: d, quote: q}
-denominator: production
-numerator: "true"
-"""
+def test_a_machine_without_asset_value_leaves_no_rate_of_its_scopes() -> None:
+    members = tuple(replace(e, asset_value=None) if e.id == "M2" else e for e in REGISTER.equipment)
+    message = statements(DEFINITIONS[MONEY], replace(REGISTER, equipment=members))
+    assert [(f.rate is None, f.reason) for f in message.figures] == [
+        (True, "asset_value_missing"),
+        (True, "asset_value_missing"),
+        (False, ""),
+        (True, "denominator_zero"),
+    ]
+    assert [line.equipment for line in message.equipment if line.reason == "asset_value_missing"] == ["M2"]
+
+
+def test_a_machine_outside_the_denominator_needs_no_asset_value() -> None:
+    members = tuple(replace(e, asset_value=None) if e.id in ("M6", "M7") else e for e in REGISTER.equipment)
+    assert statements(DEFINITIONS[MONEY], replace(REGISTER, equipment=members)).figures[0].reason == ""
+
+
+def test_without_a_headcount_there_is_no_density() -> None:
+    figure = statements(DEFINITIONS[DENSITY], replace(REGISTER, headcount=None)).figures[0]
+    assert (figure.numerator, figure.denominator, figure.rate) == (2, 0, None)
+    assert figure.reason == "headcount_missing"
+    figure = statements(DEFINITIONS[DENSITY], replace(REGISTER, headcount=0)).figures[0]
+    assert (figure.rate, figure.reason) == (None, "denominator_zero")
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("effective", "reason"),
     [
-        (("denominator: production", "denominator: prodction"), "denominator: .*no column.*prodction"),
-        (("denominator: production", "denominator: retired"), "denominator: .*no column.*retired"),
-        (("denominator: production", 'denominator: "a =="'), "denominator"),
-        (("standing: ours", "standing: mine"), "standing"),
-        (("version: 1", "version: 0"), "version"),
-        (("id: x/y", "id: xy"), "id"),
-        (("version: 1", "version: 1\nextra: 1"), "extra"),
+        ({"from": "2026-09-22"}, "definition_not_in_effect"),
+        ({"until": "2026-09-20"}, "definition_not_in_effect"),
+        ({"from": "2026-09-21", "until": "2026-09-21"}, ""),
     ],
 )
-def test_a_wrong_definition_is_refused_with_file_and_field(
-    tmp_path: Path, change: tuple[str, str], complaint: str
+def test_a_definition_holds_in_its_days(effective: dict[str, str], reason: str) -> None:
+    definition = DEFINITIONS["nc-rate/by-count"].model_copy(
+        update={"effective": Effective.model_validate(effective)}
+    )
+    figure = statements(definition).figures[0]
+    assert (figure.reason, figure.rate is None) == (reason, bool(reason))
+    assert (figure.numerator, figure.denominator) == (3, 5)
+
+
+# Any register: the parts and the whole, and the order of the lines.
+
+yes_or_no = st.booleans()
+equipment = st.builds(
+    Equipment,
+    id=st.sampled_from(sorted(ROWS)),
+    name=st.just("machine"),
+    workshop=st.sampled_from("ABCD"),
+    production=yes_or_no,
+    digital=yes_or_no,
+    nc=yes_or_no,
+    should_connect=yes_or_no,
+    key=yes_or_no,
+    asset_value=st.integers(0, 10**17),
+    processes=st.lists(st.sampled_from(["P1", "P2", "P3"]), unique=True).map(tuple),
+    robot=yes_or_no,
+)
+registers = st.builds(
+    Register,
+    st.lists(equipment, unique_by=lambda one: one.id, min_size=1).map(tuple),
+    st.builds(
+        lambda keys, workshop: tuple(
+            Process(f"P{i}", "process", workshop, key, "discrete", "cnc") for i, key in enumerate(keys, 1)
+        ),
+        st.lists(yes_or_no, max_size=3),
+        st.just("A"),
+    ),
+    st.none() | st.integers(1, 10**6),
+)
+definitions = st.sampled_from(sorted(DEFINITIONS)).map(DEFINITIONS.__getitem__)
+shares = definitions.filter(lambda one: one.unit == "share")
+
+
+@given(register=registers, definition=shares)
+def test_the_pooled_rates_of_the_workshops_are_the_whole(register: Register, definition: Definition) -> None:
+    if definition.counts == "process" and "A" not in register.workshops:
+        return  # such a register is refused
+    whole, *parts = statements(definition, register).figures
+    numerator, denominator = sum(p.numerator for p in parts), sum(p.denominator for p in parts)
+    assert (numerator, denominator) == (whole.numerator, whole.denominator)
+    if whole.rate is not None:
+        assert 0 <= numerator <= denominator
+        assert whole.rate == float(Fraction(numerator, denominator))
+        assert whole.unknown == sum(p.unknown for p in parts)
+
+
+@given(register=registers, definition=definitions, data=st.data())
+def test_the_order_of_lines_does_not_matter(
+    register: Register, definition: Definition, data: st.DataObject
 ) -> None:
-    (tmp_path / "d.yaml").write_text(GOOD.replace(*change), "utf-8")
-    with pytest.raises(DefinitionError, match=rf"d\.yaml: {complaint}"):
-        load_definitions([tmp_path])
+    shuffled = Register(
+        tuple(data.draw(st.permutations(register.equipment))),
+        tuple(data.draw(st.permutations(register.processes))),
+        register.headcount,
+    )
+    assert (shuffled.digest, shuffled.version) == (register.digest, register.version)
 
+    def figures(of: Register) -> dict[str, tuple[int, int, float | None, int, str]]:
+        return {
+            f.scope.id: (f.numerator, f.denominator, f.rate, f.unknown, f.reason)
+            for f in statements(definition, of).figures
+        }
 
-def test_two_definitions_of_one_id_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text(GOOD, "utf-8")
-    (tmp_path / "b.yaml").write_text(GOOD, "utf-8")
-    with pytest.raises(DefinitionError, match="x/y is already given"):
-        load_definitions([tmp_path])
+    assert figures(shuffled) == figures(register)

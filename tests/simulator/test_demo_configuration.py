@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from edge_agent.config.definitions import known_definitions
+from edge_agent.config.site import load_site
+from edge_agent.indicators.calculate import Calculator
+from edge_agent.model.link import LinkLevel
 from edge_agent.model.options import StateRule
 from edge_agent.model.state import MachineState, StateWithCause
 from edge_agent.simulator.fleet import (
@@ -97,8 +101,10 @@ def test_modbus_tags_are_those_of_the_machine(unit: ModbusUnit) -> None:
 
 @pytest.mark.parametrize("served", OPCUA_MACHINES, ids=lambda served: served.machine.id)
 def test_opcua_tags_are_those_of_the_machine(served: OpcuaMachine) -> None:
-    configured = {(tag["id"], tag["node"]) for tag in both(served.machine.id, "tags")}
-    assert configured == {(tag, f"nsu={OPCUA_NAMESPACE};s={served.node(tag)}") for tag, _ in served.nodes}
+    """Below the machine's node, each is found by its name."""
+    assert CONFIGURED[served.machine.id]["base"] == f"nsu={OPCUA_NAMESPACE};s={served.machine.id}"
+    configured = {(tag["id"], tag["path"]) for tag in both(served.machine.id, "tags")}
+    assert configured == {(tag, tag) for tag, _ in served.nodes}
 
 
 @pytest.mark.parametrize("name", sorted(MACHINES))
@@ -122,6 +128,8 @@ def test_the_state_rules_tell_what_the_machine_does(name: str) -> None:
 # The figures, from three sides: the register as written, what the simulator serves, and EXPECTED.md.
 
 YES = "是"
+WORKSHOPS = ("机加工车间", "冲压车间", "装配车间")
+NOW_MS = 1_790_000_000_000  # 2026-09-21
 
 
 def register() -> list[dict[str, str]]:
@@ -135,11 +143,11 @@ def in_service() -> list[dict[str, str]]:
 
 
 def expected() -> dict[str, list[tuple[int, int]]]:
-    """Scope -> (numerator, denominator) of networked-rate/live, .../miit-sme-2024 and nc-rate/by-count."""
+    """Definition -> (numerator, denominator) of the enterprise and of each workshop."""
     text = (DEMO / "EXPECTED.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (\S+) \| (\d+ / \d+ =.*) \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| ([a-z0-9-]+/\S+) \| (\d+ / \d+.*) \|$", text, re.MULTILINE)
     return {
-        scope: [(int(n), int(d)) for n, d in re.findall(r"(\d+) / (\d+)", figures)] for scope, figures in rows
+        name: [(int(n), int(d)) for n, d in re.findall(r"(\d+) / (\d+)", figures)] for name, figures in rows
     }
 
 
@@ -153,20 +161,44 @@ def test_the_register_has_what_the_demo_is_to_show() -> None:
 
 def test_figures_are_those_worked_out_by_hand() -> None:
     rows = in_service()
-    scopes = {"enterprise": rows}
-    for row in rows:
-        scopes.setdefault(row["车间"], []).append(row)
-    counted = {}
-    for scope, members in scopes.items():
-        networked = sum(row["设备编号"] in MACHINES for row in members)
-        nc = sum(row["数控"] == YES for row in members)
-        counted[scope] = [(networked, len(members)), (networked, len(members)), (nc, len(members))]
-    assert counted == expected()
+    scopes = [rows, *([row for row in rows if row["车间"] == name] for name in WORKSHOPS)]
+    networked = [(sum(row["设备编号"] in MACHINES for row in members), len(members)) for members in scopes]
+    nc = [(sum(row["数控"] == YES for row in members), len(members)) for members in scopes]
+    by_hand = expected()
+    assert by_hand["networked-rate/live"] == by_hand["networked-rate/miit-sme-2024"] == networked
+    assert by_hand["nc-rate/by-count"] == nc
+
+
+class WhileTheSimulatorRuns:
+    """Evidence of every machine that answers."""
+
+    def level(self, equipment: str, now_ms: int) -> LinkLevel:
+        assert now_ms == NOW_MS
+        return LinkLevel.LIVE if equipment in MACHINES else LinkLevel.REGISTERED
+
+    def good_readings(self, equipment: str, from_ms: int) -> int:
+        assert from_ms < NOW_MS
+        return int(equipment in MACHINES)
+
+    def last_good_ms(self, equipment: str) -> int | None:
+        return NOW_MS if equipment in MACHINES else None
+
+
+def test_the_agent_works_out_the_same() -> None:
+    site = load_site(DEMO)
+    states = dict.fromkeys(site.register.by_id, MachineState.IDLE)
+    worked_out = {}
+    for definition in known_definitions().values():
+        calculator = Calculator(definition, site.gateway.enterprise, site.register)
+        figures = calculator.statements(WhileTheSimulatorRuns(), states, NOW_MS).figures
+        unit = 100 if definition.weight == "asset_value" else 1  # fen in a yuan
+        worked_out[definition.id] = [(one.numerator // unit, one.denominator // unit) for one in figures]
+    assert worked_out == expected()
 
 
 def test_rates_in_the_expectation_follow_from_their_counts() -> None:
     text = (DEMO / "EXPECTED.md").read_text(encoding="utf-8")
     rates = re.findall(r"(\d+) / (\d+) = (\d+\.\d\d) %", text)
-    assert len(rates) == 13
+    assert len(rates) == 45
     for numerator, denominator, rate in rates:
         assert f"{100 * int(numerator) / int(denominator):.2f}" == rate
