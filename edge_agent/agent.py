@@ -96,7 +96,7 @@ class Agent:
         self.statements: dict[str, Statements] = {}
         """The newest of each definition."""
         self.readings = 0
-        """Readings taken since the start."""
+        """Readings taken since the start, derived totals among them."""
         self.tracker = StateTracker(self._state_changed)
         self._unsaved: list[Interval] = []
         self._save_soon = asyncio.Event()
@@ -239,8 +239,8 @@ class Agent:
 
     def batch(self, batch: Batch) -> None:
         self._links.batch(batch)
-        self.readings += len(batch.tags)
         batch = self._counters.batch(batch)
+        self.readings += len(batch.tags)
         if self._counters.urgent:
             self._save_soon.set()
         self.tracker.batch(batch)

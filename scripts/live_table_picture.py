@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from edge_agent.agent import Agent
-from edge_agent.cli.table import live_table
+from edge_agent.cli.table import WIDE, live_table
 from edge_agent.config.shipped import shipped
 from edge_agent.config.site import load_site
 from edge_agent.simulator.stage import copy_configuration, embedded_broker, free_ports, workshop
@@ -86,7 +86,7 @@ async def watch(site_folder: Path, seconds: float) -> Console:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
     await agent.start()
     await asyncio.sleep(seconds)
-    console.print(live_table(agent))
+    console.print(live_table(agent, WIDE))
     await agent.stop()
     return console
 

@@ -89,11 +89,11 @@ async def _live(agent: Agent, console: Console, broker_port: int, stop: asyncio.
     console.print("See the messages in another terminal 在另一终端查看消息:", highlight=False)
     console.print(f"  {watch}", style="bold", highlight=False, soft_wrap=True)
     console.print("Ctrl-C ends the demo. 按 Ctrl-C 结束演示。\n")
-    with Live(live_table(agent), console=console, auto_refresh=False) as live:
+    with Live(live_table(agent, console.width), console=console, auto_refresh=False) as live:
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), REFRESH_S)
-            live.update(live_table(agent), refresh=True)
+            live.update(live_table(agent, console.width), refresh=True)
 
 
 def summary(agent: Agent) -> dict[str, Any]:

@@ -25,27 +25,32 @@ _LINKS = {
 }
 
 
-def live_table(agent: Agent) -> RenderableType:
-    """What the agent knows now, for a terminal."""
-    return Group(_machines(agent.view()), _rates(agent), _delivery(agent))
+WIDE = 125
+"""Columns of a terminal in which everything has its place."""
+NARROW_CAUSE = 22
+"""What is left for the cause among 80 columns."""
 
 
-def _machines(views: list[EquipmentView]) -> Table:
+def live_table(agent: Agent, width: int) -> RenderableType:
+    """What the agent knows now, for a terminal of `width` columns; a narrow one leaves names out."""
+    return Group(_machines(agent.view(), wide=width >= WIDE), _rates(agent), _delivery(agent))
+
+
+def _machines(views: list[EquipmentView], *, wide: bool) -> Table:
     table = Table(title="设备 Equipment", title_justify="left", box=None, pad_edge=False)
     table.add_column("编号 id", no_wrap=True, min_width=max(len(view.equipment.id) for view in views))
-    for heading in ("名称 name", "车间 workshop"):
+    for heading in ("名称 name", "车间 workshop") if wide else ():
         table.add_column(heading, no_wrap=True)
     table.add_column("状态 state", no_wrap=True, min_width=14)
-    table.add_column("原因 cause", no_wrap=True)
+    table.add_column("原因 cause", no_wrap=True, max_width=None if wide else NARROW_CAUSE)
     table.add_column("联网 link", no_wrap=True, min_width=19)
-    table.add_column("数据龄 age", justify="right")
+    table.add_column("数据龄 age", justify="right", no_wrap=True, min_width=8)
     for view in views:
         state, state_style = _STATES[view.state.state]
         link, link_style = _LINKS[view.link]
         table.add_row(
             view.equipment.id,
-            view.equipment.name,
-            view.equipment.workshop,
+            *((view.equipment.name, view.equipment.workshop) if wide else ()),
             Text(state, state_style),
             view.state.cause,
             Text(link, link_style),
