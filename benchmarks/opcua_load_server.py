@@ -31,7 +31,7 @@ async def main() -> None:
     nodes: list[list[ua.NodeId]] = []
     for device in range(devices):
         folder: Any = await server.nodes.objects.add_folder(index, f"D{device}")
-        names = [ua.NodeId(f"D{device}.t{tag}", index) for tag in range(tags)]  # type: ignore[arg-type]
+        names = [ua.NodeId(f"D{device}.t{tag}", index) for tag in range(tags)]  # type: ignore[arg-type]  # any int
         for name in names:
             await folder.add_variable(name, name.Identifier, 0, ua.VariantType.Int32)
         nodes.append(names)

@@ -19,9 +19,9 @@ from edge_agent.cli.run import (
     load_or_exit,
     make_or_exit,
     run_loop,
-    stop_on_signal,
     until_stopped,
 )
+from edge_agent.cli.signals import stop_on_signal
 from edge_agent.cli.table import live_table
 from edge_agent.config.shipped import shipped
 from edge_agent.config.site import Site

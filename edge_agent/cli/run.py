@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
@@ -13,6 +12,7 @@ import click
 
 from edge_agent.agent import DRAIN_S, Agent
 from edge_agent.cli.memory import give_back
+from edge_agent.cli.signals import stop_on_signal
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
 from edge_agent.journal.lock import DataDirBusyError
@@ -49,15 +49,6 @@ def run_loop(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
     import uvloop
 
     return uvloop.run(work())
-
-
-def stop_on_signal() -> asyncio.Event:
-    """An event that Ctrl-C and SIGTERM set."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
-    return stop
 
 
 async def until_stopped(agent: Agent, stop: asyncio.Event, drain_s: float = DRAIN_S) -> int:

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import signal
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from edge_agent.cli.signals import stop_on_signal
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.options import Duration
 from edge_agent.simulator.fleet import DEFAULT_MODBUS_PORT, DEFAULT_OPCUA_PORT, MODBUS_SERVERS
@@ -74,8 +74,5 @@ async def _run_until_signal(story: Story, modbus_port: int, opcua_port: int) -> 
     # Two protocol servers: no other command should wait for their import, or keep them in memory.
     from edge_agent.simulator.workshop import run
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_on_signal()
     await run(story, modbus_port, opcua_port, click.echo, stop)
