@@ -2,40 +2,33 @@
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple, dataclass
-from itertools import chain
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
 from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
-from edge_agent.config.models import DEFAULT_CALENDAR
 from edge_agent.config.site import Site, stale_after_ms, tag_sets
 from edge_agent.contract import messages
-from edge_agent.contract.messages import Statements, Status
+from edge_agent.contract.messages import Status
 from edge_agent.contract.topics import RecordClass
 from edge_agent.driver import DriverError, load_driver
-from edge_agent.indicators.calculate import Calculator
-from edge_agent.indicators.calendar import Calendar
-from edge_agent.indicators.machine_time import MADE_UP_MS, MachineTime
-from edge_agent.indicators.periods import Period
+from edge_agent.figures import Figures
 from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.lock import DataDirLock
 from edge_agent.journal.store import Record
+from edge_agent.keeping import HistoryKeeper
 from edge_agent.model.batch import Batch
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.equipment import Equipment
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause
 from edge_agent.states.counters import Counters, Number
-from edge_agent.states.history import GATEWAY_DOWN, History
+from edge_agent.states.history import GATEWAY_DOWN
 from edge_agent.states.tracker import Interval, StateTracker
 from edge_agent.uplinks.mqtt import MqttUplink
 
@@ -47,12 +40,6 @@ HOUSEKEEPING_S = 1.0
 ALIVE_EVERY_S = 5.0
 """How often the agent notes that it is alive; what a kill leaves open is accounted for from there."""
 CLOCK_STEP_MS = 1000
-FIRST_STATEMENTS_S = 2.0
-"""After the start, so that connections have had the time to open."""
-ACCOUNTS_EVERY_S = 5.0
-"""How often to look for an hour or a day that is over."""
-ACCOUNTS_SETTLE_MS = 2000
-"""After the end of a period, so that what happened in it has been noted."""
 DRAIN_S = 2.0
 
 
@@ -80,42 +67,32 @@ class Agent:
         self.site = site
         self._lock = DataDirLock(site.data_dir)
         try:
-            self._history = History(site.data_dir / "history.db")
+            self._keeper = HistoryKeeper(site.data_dir / "history.db")
             self._keep_register()
             self.journal = Journal(
                 site.data_dir / "journal.db",
                 {u.id: frozenset(RecordClass(name) for name in u.carries) for u in site.uplinks},
             )
-            self.calculators = self._calculators()
-            self._machine_time = self._make_machine_time()
             self.uplinks = [MqttUplink(u, self.journal, self._status, self._event) for u in site.uplinks]
         except BaseException:
             self._lock.release()
             raise
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="history")
-        self.statements: dict[str, Statements] = {}
-        """The newest of each definition."""
         self.readings = 0
         """Readings taken since the start, derived totals among them."""
         self.tracker = StateTracker(self._state_changed)
-        self._unsaved: list[Interval] = []
         self._save_soon = asyncio.Event()
         self._said: dict[str, tuple[StateWithCause, LinkLevel]] = {}
         self._by_connection = {c.id: [e.id for e in c.equipment] for c in site.connections}
         enabled = [c for c in site.connections if c.enabled]
         self._connected = [e for c in enabled for e in self._by_connection[c.id]]
         self._start_tracking()
+        self.figures = Figures(site, self._keeper, self._links, self.tracker, self._append)
         self.supervisors = [
             ConnectionSupervisor(load_driver(c.driver)(c, tag_sets(c)), self, phase)
             for c, phase in zip(enabled, phases(len(enabled)), strict=True)
         ]
         self._acquisition: list[asyncio.Task[None]] = []
         self._services: list[asyncio.Task[None]] = []
-
-    def _calculators(self) -> list[Calculator]:
-        enterprise, register = self.site.gateway.enterprise, self.site.register
-        zone = ZoneInfo(self.site.gateway.timezone)
-        return [Calculator(one, enterprise, register, zone) for one in self.site.definitions]
 
     def _keep_register(self) -> None:
         versions = RegisterVersions(self.site.data_dir / "history.db")
@@ -124,16 +101,10 @@ class Agent:
         finally:
             versions.close()
 
-    def _make_machine_time(self) -> MachineTime:
-        zone = ZoneInfo(self.site.gateway.timezone)
-        known = {name: Calendar(name, options, zone) for name, options in self.site.calendars.items()}
-        wanted = {e.id: e.calendar or DEFAULT_CALENDAR for e in self.site.register.equipment}
-        calendars = {equipment: known[name] for equipment, name in wanted.items() if name in known}
-        return MachineTime(self._history, zone, calendars)
-
     def _start_tracking(self) -> None:
         now = CLOCK.now_ms()
-        since = self._history.resume(now)
+        history = self._keeper.history
+        since = history.resume(now)
         self.resumed_after_ms = max(0, now - since)
         """Time for which nobody can say what the machines did, because the agent was not running."""
         stale_ms = stale_after_ms(self.site)
@@ -145,15 +116,15 @@ class Agent:
                 self.tracker.add(item.id, (), 0, GATEWAY_DOWN, since)
         self._links = LinkTracker(
             stale_ms,
-            [EvidenceHour(*row) for row in self._history.evidence(now - EVIDENCE_KEEP_MS)],
+            [EvidenceHour(*row) for row in history.evidence(now - EVIDENCE_KEEP_MS)],
             EVIDENCE_KEEP_MS,
         )
         self._counters = Counters(
             [e for c in self.site.connections for e in c.equipment],
-            self._history.counters(),
+            history.counters(),
             self._counter_reset,
         )
-        self._unsaved += self.tracker.open_intervals()
+        self._keeper.note(self.tracker.open_intervals())
         configured = {name for names in self._by_connection.values() for name in names}
         registered = [e.id for e in self.site.register.equipment]
         disabled = configured.difference(self._connected)
@@ -185,8 +156,7 @@ class Agent:
         self._services = [
             *(_named(f"uplink {u.id}", u.run()) for u in self.uplinks),
             _named("housekeeping", self._keep_house()),
-            _named("indicators", self._indicate()),
-            _named("accounts", self._account()),
+            *(_named(name, work) for name, work in self.figures.services().items()),
         ]
         self._acquisition = [_named(f"connection {s.id}", s.run()) for s in self.supervisors]
 
@@ -205,8 +175,7 @@ class Agent:
         await _end(self._services)
         await self.journal.close()
         await self._save_history()
-        self._disk.shutdown()
-        self._history.close()
+        self._keeper.close()
         self._lock.release()
 
     async def _drain(self, limit_s: float) -> None:
@@ -292,7 +261,7 @@ class Agent:
         )
 
     def _state_changed(self, ended: Interval, begun: Interval) -> None:
-        self._unsaved += (ended, begun)
+        self._keeper.note((ended, begun))
         before, now = ended.state.state, begun.state.state
         if now is MachineState.ALARM:
             self._event("alarm_begun", begun.state.cause, begun.equipment)
@@ -351,7 +320,7 @@ class Agent:
             if self.journal.failure and not journal_failure:
                 self._event("journal_failed", self.journal.failure)
             journal_failure = self.journal.failure
-            if self._unsaved or self._save_soon.is_set() or loop.time() - saved_at > ALIVE_EVERY_S:
+            if self._keeper.unsaved or self._save_soon.is_set() or loop.time() - saved_at > ALIVE_EVERY_S:
                 self._save_soon.clear()
                 await self._save_history()
                 saved_at = loop.time()
@@ -367,61 +336,10 @@ class Agent:
             self._event("clock_step", "the system clock was set forward", step_ms=step)
 
     async def _save_history(self) -> None:
-        intervals, self._unsaved = self._unsaved, []
-        evidence = [astuple(hour) for hour in self._links.take_changed()]
         counters = self._counters.take_changed()
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.run_in_executor(
-                self._disk, self._history.save, intervals, evidence, counters, CLOCK.now_ms()
-            )
-        except sqlite3.Error as error:
-            log.error("history: cannot write (%s); kept in memory meanwhile", error)
-            self._unsaved = intervals + self._unsaved
+        evidence = map(astuple, self._links.take_changed())
+        if not await self._keeper.save(evidence, counters, CLOCK.now_ms()):
             self._counters.not_kept(counters)
-
-    async def _indicate(self) -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time() + FIRST_STATEMENTS_S
-        while True:
-            await asyncio.sleep(due - loop.time())
-            await self._state_figures()
-            due = max(due + self.site.indicators.every, loop.time())
-
-    async def _state_figures(self) -> None:
-        """Work out all figures as they are now, and send them."""
-        now = CLOCK.now_ms()
-        states = {e.id: self.tracker.current(e.id).state.state for e in self.site.register.equipment}
-        for calculator in self.calculators:
-            statements = calculator.statements(self._links, states, now)
-            self.statements[calculator.definition.id] = statements
-            self._append(RecordClass.STATEMENTS, calculator.definition.id, statements)
-            await asyncio.sleep(0)  # each takes some milliseconds where there are hundreds of machines
-
-    async def _account(self) -> None:
-        """Send the machine time of each hour and day that is over."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                for kind in MADE_UP_MS:
-                    settled_ms = CLOCK.now_ms() - ACCOUNTS_SETTLE_MS
-                    for period in await loop.run_in_executor(
-                        self._disk, self._machine_time.due, kind, settled_ms
-                    ):
-                        await self._account_for(period)
-            except sqlite3.Error as error:
-                log.error("history: %s; machine time is accounted for later", error)
-            await asyncio.sleep(ACCOUNTS_EVERY_S)
-
-    async def _account_for(self, period: Period) -> None:
-        loop, machine_time = asyncio.get_running_loop(), self._machine_time
-        # One machine at a time, so that the history has time for other things.
-        for equipment in chain.from_iterable(self._by_connection.values()):
-            account = await loop.run_in_executor(
-                self._disk, machine_time.account, equipment, period, list(self._unsaved), CLOCK.now_ms()
-            )
-            self._append(RecordClass.ACCOUNTS, f"{equipment}/{period.kind}", account)
-        await loop.run_in_executor(self._disk, machine_time.done, period)
 
 
 def _named(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -120,7 +120,7 @@ def summary(agent: Agent) -> dict[str, Any]:
                 "rate": figure.rate,
                 "unknown": figure.unknown,
             }
-            for name, statements in agent.statements.items()
+            for name, statements in agent.figures.statements.items()
             for figure in statements.figures
         ],
         "readings": reading_counts(agent),

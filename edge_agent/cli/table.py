@@ -66,7 +66,7 @@ def _rates(agent: Agent) -> Table:
     table.add_column("分子/分母 n/d", justify="right")
     table.add_column("比率 rate", justify="right")
     table.add_column("未知 unknown", justify="right")
-    for name, statements in agent.statements.items():
+    for name, statements in agent.figures.statements.items():
         for figure in statements.figures:
             enterprise = figure.scope.level == "enterprise"
             table.add_row(

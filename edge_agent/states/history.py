@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause, unknown
@@ -57,6 +58,17 @@ EvidenceRow = tuple[str, int, int, int]
 """equipment, hour_ms, good_readings, last_good_ms"""
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is written together: either all of it is on disk afterwards, or nothing."""
+
+    alive_ms: int
+    """The agent was alive then."""
+    intervals: Sequence[Interval] = ()
+    evidence: Sequence[EvidenceRow] = ()
+    counters: Sequence[CounterRow] = ()
+
+
 class History:
     """One open history file, used from one thread at a time. All methods may raise sqlite3.Error."""
 
@@ -87,23 +99,20 @@ class History:
         self._db.execute("COMMIT")
         return alive_ms
 
-    def save(
-        self,
-        intervals: Sequence[Interval],
-        evidence: Sequence[EvidenceRow],
-        counters: Sequence[CounterRow],
-        alive_ms: int,
-    ) -> None:
-        """Write or overwrite intervals, evidence and counters, and that the agent was alive at `alive_ms`."""
+    def save(self, changes: Changes) -> None:
+        """Write or overwrite what `changes` has."""
         self._db.execute("BEGIN")
         try:
             self._db.executemany(
                 "INSERT OR REPLACE INTO intervals VALUES (?, ?, ?, ?, ?)",
-                [(i.equipment, i.start_ms, i.end_ms, i.state.state.value, i.state.cause) for i in intervals],
+                [
+                    (i.equipment, i.start_ms, i.end_ms, i.state.state.value, i.state.cause)
+                    for i in changes.intervals
+                ],
             )
-            self._db.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)", evidence)
-            self._db.executemany("INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?)", counters)
-            self._db.execute("INSERT OR REPLACE INTO alive VALUES (1, ?)", (alive_ms,))
+            self._db.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)", changes.evidence)
+            self._db.executemany("INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?)", changes.counters)
+            self._db.execute("INSERT OR REPLACE INTO alive VALUES (1, ?)", (changes.alive_ms,))
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:

@@ -12,7 +12,7 @@ from edge_agent.config.definitions import known_definitions
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.state import MachineState, StateWithCause
 from edge_agent.simulator.fleet import MACHINES
-from edge_agent.states.history import History
+from edge_agent.states.history import Changes, History
 from edge_agent.states.tracker import Interval
 
 OWN = """\
@@ -50,12 +50,9 @@ def plant(tmp_path: Path) -> Path:
     (demo / "data").mkdir()
     history = History(demo / "data" / "history.db")
     running = StateWithCause(MachineState.RUNNING)
-    history.save(
-        [Interval(name, now - 5000, None, running) for name in MACHINES],
-        [(name, now - 5000, 40, now - 100) for name in MACHINES],
-        [],
-        now,
-    )
+    running_now = [Interval(name, now - 5000, None, running) for name in MACHINES]
+    evidence = [(name, now - 5000, 40, now - 100) for name in MACHINES]
+    history.save(Changes(now, running_now, evidence))
     history.close()
     return demo
 

@@ -10,7 +10,7 @@ from edge_agent.cli.main import main
 from edge_agent.config.register import read_register
 from edge_agent.config.register_files import EXAMPLE
 from edge_agent.model.clock import CLOCK
-from edge_agent.states.history import History
+from edge_agent.states.history import Changes, History
 
 DEMO = Path(__file__).parents[2] / "configs" / "demo"
 BAD = "设备编号,设备名称,车间,数控\nA-1,甲,一车间,也许\nA-1,乙,,是\n"
@@ -95,7 +95,9 @@ def test_what_the_data_folder_does_not_support(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text(REGISTER, "utf-8")
     now = CLOCK.now_ms()
     history = History(tmp_path / "history.db")
-    history.save([], [("A-1", now - 1000, 5, now - 500), ("A-3", now - 1000, 5, now - 500)], [], now)
+    history.save(
+        Changes(now, evidence=[("A-1", now - 1000, 5, now - 500), ("A-3", now - 1000, 5, now - 500)])
+    )
     history.close()
     kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     done = run("check", tmp_path / "r.csv", "--data", tmp_path)

@@ -9,7 +9,7 @@ from edge_agent.indicators.periods import HOUR_MS, PeriodKind, period_at
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.state import MachineState, StateWithCause
 from edge_agent.simulator.stage import free_ports
-from edge_agent.states.history import History
+from edge_agent.states.history import Changes, History
 from edge_agent.states.tracker import Interval
 from tests.field.agent_process import AgentProcess
 from tests.field.mosquitto import Mosquitto
@@ -60,7 +60,7 @@ def test_hours_of_an_outage_are_accounted_for_once(tmp_path: Path) -> None:
     begun, killed = hour_ms - 3 * HOUR_MS + 10 * MINUTE, hour_ms - 2 * HOUR_MS + 30 * MINUTE
     (tmp_path / "site" / "data").mkdir(parents=True)
     history = History(tmp_path / "site" / "data" / "history.db")
-    history.save([Interval("PRS-01", begun, None, RUNNING)], [], [], killed)
+    history.save(Changes(killed, [Interval("PRS-01", begun, None, RUNNING)]))
     history.set_accounted(PeriodKind.HOUR, hour_ms - 3 * HOUR_MS)
     history.set_accounted(PeriodKind.DAY, yesterday.from_ms)
     history.close()

@@ -12,7 +12,7 @@ from edge_agent.indicators.calendar_options import CalendarOptions
 from edge_agent.indicators.machine_time import MADE_UP_MS, MachineTime
 from edge_agent.indicators.periods import HOUR_MS, Period, PeriodKind
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause, unknown
-from edge_agent.states.history import GATEWAY_DOWN, History
+from edge_agent.states.history import GATEWAY_DOWN, Changes, History
 from edge_agent.states.tracker import Interval
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -54,12 +54,12 @@ def minutes(*states: tuple[int, StateWithCause]) -> list[Interval]:
 
 def test_an_hour_with_a_restart_in_it(history: History) -> None:
     first = minutes((-30, RUNNING), (10, ALARM), (15, RUNNING))
-    history.save(first, [], [], EIGHT + 20 * MINUTE)
+    history.save(Changes(EIGHT + 20 * MINUTE, first))
     # Killed; the next run is there at 08:25.
     assert history.resume(EIGHT + 25 * MINUTE) == EIGHT + 20 * MINUTE
     second = minutes((20, GATEWAY_DOWN), (25, NO_DATA), (26, IDLE), (30, RUNNING))
     was_open = Interval("M", second[1].start_ms, None, NO_DATA)
-    history.save([second[0], was_open], [], [], EIGHT + 26 * MINUTE)
+    history.save(Changes(EIGHT + 26 * MINUTE, [second[0], was_open]))
     machine_time = MachineTime(history, SHANGHAI, {"M": PLAN})
     account = machine_time.account("M", HOUR, second[1:], EIGHT + HOUR_MS + 5)
     assert encode(decode(encode(account))) == encode(account)
@@ -85,7 +85,7 @@ def test_an_hour_with_a_restart_in_it(history: History) -> None:
 
 
 def test_a_machine_without_a_calendar(history: History) -> None:
-    history.save(minutes((0, RUNNING)), [], [], EIGHT)
+    history.save(Changes(EIGHT, minutes((0, RUNNING))))
     account = MachineTime(history, SHANGHAI, {}).account("M", HOUR, [], EIGHT + HOUR_MS)
     assert (account.planned, account.calendar) == (None, "")
     figures = {figure.id: figure for figure in account.figures}
@@ -143,7 +143,7 @@ def test_the_cost_of_an_hour_does_not_grow_with_the_history(history: History) ->
         for machine in ("L", "M", "N")
         for start in range(0, 20_000_000, 1000)
     ]
-    history.save(life, [], [], 20_000_000)
+    history.save(Changes(20_000_000, life))
     steps = 0
 
     def step() -> int:

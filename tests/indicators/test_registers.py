@@ -18,7 +18,7 @@ from edge_agent.indicators.kept import KeptEvidence
 from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, StateWithCause
-from edge_agent.states.history import History
+from edge_agent.states.history import Changes, History
 from edge_agent.states.tracker import Interval
 from tests.indicators.plant import HOUR, NOW, REGISTER, TableEvidence
 
@@ -72,7 +72,7 @@ def test_evidence_is_read_beside_a_running_agent(tmp_path: Path) -> None:
     ]
     evidence = [("A", NOW - 30 * HOUR, 5, NOW - 29 * HOUR), ("A", NOW - HOUR, 7, NOW - 100)]
     history = History(file)
-    history.save(intervals, evidence, [], NOW)
+    history.save(Changes(NOW, intervals, evidence))
     kept = KeptEvidence(file, {"A": 3000, "B": 3000})
     history.close()
     assert kept.as_of_ms == NOW

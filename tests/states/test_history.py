@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause, unknown
-from edge_agent.states.history import GATEWAY_DOWN, History
+from edge_agent.states.history import GATEWAY_DOWN, Changes, History
 from edge_agent.states.tracker import Interval
 
 RUNNING = StateWithCause(MachineState.RUNNING, "auto")
@@ -11,16 +11,16 @@ NO_DATA = unknown(UnknownCause.NO_DATA)
 def test_a_kill_is_accounted_for_from_the_last_sign_of_life(tmp_path: Path) -> None:
     history = History(tmp_path / "h.db")
     assert history.resume(1000) == 1000, "a first start has no gap"
-    history.save([Interval("A", 1000, None, NO_DATA)], [], [], 1000)
-    history.save([Interval("A", 1000, 2000, NO_DATA), Interval("A", 2000, None, RUNNING)], [], [], 2500)
-    history.save([], [], [], 7000)
+    history.save(Changes(1000, [Interval("A", 1000, None, NO_DATA)]))
+    history.save(Changes(2500, [Interval("A", 1000, 2000, NO_DATA), Interval("A", 2000, None, RUNNING)]))
+    history.save(Changes(7000))
     history.close()  # without closing intervals, as after a kill
 
     history = History(tmp_path / "h.db")
     since = history.resume(60_000)
     assert since == 7000
     history.save(
-        [Interval("A", since, 60_000, GATEWAY_DOWN), Interval("A", 60_000, None, NO_DATA)], [], [], 60_000
+        Changes(60_000, [Interval("A", since, 60_000, GATEWAY_DOWN), Interval("A", 60_000, None, NO_DATA)])
     )
     assert history.intervals(0, 100_000) == [
         Interval("A", 1000, 2000, NO_DATA),
@@ -34,7 +34,7 @@ def test_a_kill_is_accounted_for_from_the_last_sign_of_life(tmp_path: Path) -> N
 
 def test_a_clock_that_was_set_back_rewrites_no_time(tmp_path: Path) -> None:
     history = History(tmp_path / "h.db")
-    history.save([Interval("A", 5000, None, RUNNING)], [], [], 9000)
+    history.save(Changes(9000, [Interval("A", 5000, None, RUNNING)]))
     assert history.resume(2000) == 9000
     assert history.intervals(0, 100_000) == [Interval("A", 5000, 9000, RUNNING)]
     history.close()
@@ -42,8 +42,8 @@ def test_a_clock_that_was_set_back_rewrites_no_time(tmp_path: Path) -> None:
 
 def test_evidence_is_overwritten_by_hour_and_read_by_time(tmp_path: Path) -> None:
     history = History(tmp_path / "h.db")
-    history.save([], [("A", 0, 5, 100), ("B", 0, 1, 50)], [], 100)
-    history.save([], [("A", 0, 9, 200)], [], 200)
+    history.save(Changes(100, evidence=[("A", 0, 5, 100), ("B", 0, 1, 50)]))
+    history.save(Changes(200, evidence=[("A", 0, 9, 200)]))
     assert sorted(history.evidence(0)) == [("A", 0, 9, 200), ("B", 0, 1, 50)]
     assert history.evidence(200) == [("A", 0, 9, 200)]
     history.close()
@@ -51,8 +51,8 @@ def test_evidence_is_overwritten_by_hour_and_read_by_time(tmp_path: Path) -> Non
 
 def test_counters_are_kept_as_they_are(tmp_path: Path) -> None:
     history = History(tmp_path / "h.db")
-    history.save([], [], [("A", "parts", 5, 3), ("A", "energy", 5.0, 0.1)], 100)
-    history.save([], [], [("A", "parts", 2**53, 2**53)], 200)
+    history.save(Changes(100, counters=[("A", "parts", 5, 3), ("A", "energy", 5.0, 0.1)]))
+    history.save(Changes(200, counters=[("A", "parts", 2**53, 2**53)]))
     history.close()
     history = History(tmp_path / "h.db")
     rows = sorted(history.counters())
@@ -71,7 +71,7 @@ def test_intervals_of_one_equipment_go_back_to_the_last_known_state(tmp_path: Pa
         Interval("B", 40, None, NO_DATA),
     ]
     others = [Interval("A", 5, None, RUNNING), Interval("C", 25, None, RUNNING)]
-    history.save([*others, *life], [], [], 50)
+    history.save(Changes(50, [*others, *life]))
     assert history.intervals_of("B", 25, 35) == life[:4]
     assert history.intervals_of("B", 30, 40) == life[3:4]
     assert history.intervals_of("B", 45, 60) == life[3:]
@@ -83,7 +83,7 @@ def test_intervals_of_one_equipment_go_back_to_the_last_known_state(tmp_path: Pa
 
 def test_a_machine_that_was_never_known_has_its_newest_interval(tmp_path: Path) -> None:
     history = History(tmp_path / "h.db")
-    history.save([Interval("A", 0, 10, NO_DATA), Interval("A", 10, None, GATEWAY_DOWN)], [], [], 50)
+    history.save(Changes(50, [Interval("A", 0, 10, NO_DATA), Interval("A", 10, None, GATEWAY_DOWN)]))
     assert history.intervals_of("A", 20, 30) == [Interval("A", 10, None, GATEWAY_DOWN)]
     history.close()
 

@@ -1,0 +1,69 @@
+"""The history in a thread of its own, and what waits to be written: a failure loses nothing of it."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from edge_agent.states.counters import CounterRow
+from edge_agent.states.history import Changes, EvidenceRow, History
+from edge_agent.states.tracker import Interval
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class HistoryKeeper:
+    """All methods are called from one event loop, those of `history` in the thread: by `run`, or before
+    anything else does."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises as History does."""
+        self.history = History(path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
+        self._intervals: list[Interval] = []
+        self._evidence: dict[tuple[str, int], EvidenceRow] = {}
+
+    def note(self, intervals: Iterable[Interval]) -> None:
+        """Write them with the next `save`."""
+        self._intervals += intervals
+
+    @property
+    def unsaved(self) -> list[Interval]:
+        """What has been noted and is not in the history yet."""
+        return list(self._intervals)
+
+    async def save(
+        self, evidence: Iterable[EvidenceRow], counters: Sequence[CounterRow], alive_ms: int
+    ) -> bool:
+        """Write these and what was noted; returns whether that went well.
+
+        If not, intervals and evidence are written with the next call.
+        """
+        # By hour, as the newest line of one replaces those before it.
+        self._evidence |= {(row[0], row[1]): row for row in evidence}
+        intervals, lines = list(self._intervals), dict(self._evidence)
+        try:
+            await self.run(self.history.save, Changes(alive_ms, intervals, tuple(lines.values()), counters))
+        except sqlite3.Error as error:
+            log.error("history: cannot write (%s); kept in memory meanwhile", error)
+            return False
+        # More may have been noted in the meantime.
+        del self._intervals[: len(intervals)]
+        self._evidence = {key: row for key, row in self._evidence.items() if lines.get(key) is not row}
+        return True
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of `work`, done in the history's thread after what it was given before."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: work(*args, **kwargs))
+
+    def close(self) -> None:
+        """Wait for the thread, and close the file."""
+        self._thread.shutdown()
+        self.history.close()
