@@ -279,7 +279,57 @@ class Status(Message, frozen=True, tag="fta.status/1", kw_only=True):
     acknowledged_seq: int = 0
 
 
-AnyMessage = Telemetry | State | Event | Statements | Account | RegisterMessage | Status
+class ReplayRequest(Message, frozen=True, tag="fta.replay-request/1", kw_only=True):
+    """Asks a gateway to send again what it numbered from `first` up to and including `last`.
+
+    `id` is the asker's own, and stands in every answer.
+    """
+
+    id: str
+    first: int
+    last: int
+
+
+class Replay(Message, frozen=True, tag="fta.replay/1", kw_only=True):
+    """One message sent again, with the bytes of the first time; `topic` is that below the root."""
+
+    id: str
+    topic: str
+    message: msgspec.Raw
+
+
+class Gone(Struct, frozen=True):
+    """Numbers that are no longer kept, and why."""
+
+    first: int
+    last: int
+    reason: str
+
+
+class ReplayEnd(Message, frozen=True, tag="fta.replay-end/1", kw_only=True):
+    """The answer to a request is complete up to and including `last`; what of it is `gone` does not come.
+
+    `last` is lower than that of the request where the gateway sends only so much at once: ask for the rest.
+    """
+
+    id: str
+    first: int
+    last: int
+    gone: Sequence[Gone] = ()
+
+
+AnyMessage = (
+    Telemetry
+    | State
+    | Event
+    | Statements
+    | Account
+    | RegisterMessage
+    | Status
+    | ReplayRequest
+    | Replay
+    | ReplayEnd
+)
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)

@@ -15,6 +15,10 @@ class RecordClass(StrEnum):
     ACCOUNTS = "accounts"
 
 
+REPLAY_REQUEST = "replay/request"
+"""Below the root: where a platform asks, and where the gateway answers."""
+REPLAY_RESPONSE = "replay/response"
+
 _SUFFIX = {
     RecordClass.READINGS: "telemetry/{}",
     RecordClass.STATES: "state/{}",

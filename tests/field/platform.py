@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from edge_agent.contract.messages import AnyMessage, Status, decode
+from edge_agent.contract.messages import AnyMessage, Numbered, decode
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Platform:
         """Payloads by sequence number; fails if one number came with two contents."""
         found: dict[int, bytes] = {}
         for item in self.received():
-            if isinstance(item.message, Status):
+            if not isinstance(item.message, Numbered):
                 continue
             seq = item.message.seq
             assert isinstance(seq, int)

@@ -1,0 +1,385 @@
+"""The platform's half of the road: clean messages of many gateways, each once, in order."""
+
+import asyncio
+import logging
+import ssl
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.contract.ledger import Held, Ledger, Range, Verdict
+from edge_agent.contract.messages import (
+    AnyMessage,
+    Event,
+    Numbered,
+    Replay,
+    ReplayEnd,
+    ReplayRequest,
+    Status,
+    decode,
+    encode,
+)
+from edge_agent.contract.topics import REPLAY_REQUEST, REPLAY_RESPONSE
+
+log = logging.getLogger(__name__)
+
+_VERSIONS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
+SESSION_EXPIRY_S = 7 * 86_400
+"""How long the broker keeps messages for a receiver that is away."""
+KEEPALIVE_S = 30
+LOOK_EVERY_S = 1.0
+AT_ONCE = 500
+"""Messages that are accounted for in one transaction at most."""
+REQUEST_LIMIT = 1000
+"""Numbers asked for in one request at most."""
+RECONNECT_S = (1, 60)
+
+
+Version = Literal["5", "3.1.1"]
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where to subscribe. `tls` is a context that verifies the broker; without it the line is plain."""
+
+    host: str
+    port: int = 1883
+    client_id: str = ""
+    username: str | None = None
+    password: str | None = None
+    tls: ssl.SSLContext | None = None
+    version: Version = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a receiver goes about what is missing, in seconds."""
+
+    levels: int = 5
+    """Topic levels of a root: `fta/v1/{region}/{enterprise}/{gateway}` has five."""
+    in_order: bool = True
+    """Nothing is handed over before what was numbered before it. Off for one of several workers."""
+    patience: float = 5.0
+    """A hole that is as old as this is asked for."""
+    ask_again: float = 30.0
+    give_up: float = 300.0
+    """A hole that is as old as this is told as lost, and passed over."""
+    replay: bool = True
+    """Whether to ask gateways for what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message. `retained`: the broker's copy of a current value, which may have come before as news."""
+
+    gateway: str
+    """The root of its topics."""
+    topic: str
+    """Below the root."""
+    message: AnyMessage
+    payload: bytes
+    retained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is not as it should be. `kind`: `invalid`, `conflict`, `gap`, `replay_asked` or `lost`."""
+
+    kind: str
+    gateway: str
+    topic: str = ""
+    text: str = ""
+    first: int = 0
+    last: int = 0
+    payload: bytes = b""
+
+
+Item = Delivery | Notice
+
+
+@dataclass(slots=True)
+class _Hole:
+    """What is known of one missing number range since it was first seen."""
+
+    since: float
+    asked: float | None = None
+
+
+class Receiver:
+    """Receives from one broker, until the iteration is left.
+
+    A message is acknowledged to the broker when it is in the ledger, and leaves that when the next item is
+    asked for: with a ledger in a file, neither a receiver nor a broker that is killed loses one. What was
+    handed over last before a kill may come once more.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        subscribe: str = "fta/v1/+/+/+/#",
+        ledger: Path | None = None,
+        rules: Rules = Rules(),
+    ) -> None:
+        """`subscribe` may be a shared subscription, `$share/{group}/fta/v1/#`, with `in_order` off; its
+        workers share the file `ledger`, and each has a client_id of its own. Raises sqlite3.Error."""
+        self._broker = broker
+        self._subscribe = subscribe
+        self._rules = rules
+        self._ledger = Ledger(ledger, broker.client_id)
+        self._arrived: asyncio.Queue[paho.MQTTMessage] = asyncio.Queue()
+        self._failure: asyncio.Future[None] | None = None
+        self._holes: dict[tuple[str, Range], _Hole] = {}
+        self._newest: dict[str, int] = {}
+        """By gateway, the newest number that it says it has given."""
+        self._looked = time.monotonic()
+
+    @asynccontextmanager
+    async def items(self) -> AsyncIterator[AsyncIterator[Item]]:
+        """Connect, and give the items one after the other.
+
+        Raises ConnectionError if the broker refuses the connection or the subscription; a broker that is
+        away is waited for.
+        """
+        loop = asyncio.get_running_loop()
+        self._failure = loop.create_future()
+        client = self._client(loop)
+        client.loop_start()
+        try:
+            yield self._items(client)
+        finally:
+            client.disconnect()
+            await asyncio.to_thread(client.loop_stop)
+            self._failure.cancel()
+            self._ledger.close()
+
+    def _client(self, loop: asyncio.AbstractEventLoop) -> paho.Client:
+        broker = self._broker
+        session: dict[str, Any] = {"clean_session": not broker.client_id} if broker.version == "3.1.1" else {}
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=broker.client_id,
+            protocol=_VERSIONS[broker.version],
+            manual_ack=True,
+            **session,
+        )
+        if broker.username is not None:
+            client.username_pw_set(broker.username, broker.password)
+        if broker.tls is not None:
+            client.tls_set_context(broker.tls)
+        client.reconnect_delay_set(*RECONNECT_S)
+
+        def fail(text: str) -> None:
+            if self._failure is not None and not self._failure.done():
+                self._failure.set_exception(ConnectionError(text))
+
+        def connected(
+            _client: paho.Client, _data: object, _flags: object, reason: ReasonCode, _properties: object
+        ) -> None:
+            if reason.is_failure:
+                loop.call_soon_threadsafe(fail, f"the broker refuses the connection: {reason}")
+            else:
+                client.subscribe(self._subscribe, qos=1)
+
+        def subscribed(
+            _client: paho.Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
+        ) -> None:
+            if any(reason.is_failure for reason in reasons):
+                loop.call_soon_threadsafe(fail, f"the broker refuses {self._subscribe}: {reasons[0]}")
+
+        def arrived(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+            loop.call_soon_threadsafe(self._arrived.put_nowait, message)
+
+        client.on_connect = connected
+        client.on_subscribe = subscribed
+        client.on_message = arrived
+        if broker.version == "5":
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's own
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S if broker.client_id else 0
+            session = {"clean_start": not broker.client_id, "properties": properties}
+        else:
+            session = {}
+        client.connect_async(broker.host, broker.port, KEEPALIVE_S, **session)
+        return client
+
+    async def _items(self, client: paho.Client) -> AsyncIterator[Item]:
+        for held in await asyncio.to_thread(self._ready):
+            async for item in self._hand_over(held):
+                yield item
+        while True:
+            messages = await self._next_messages()
+            for item in await asyncio.to_thread(self._account_for, messages):
+                yield item
+            for message in messages:
+                client.ack(message.mid, message.qos)
+            for held in await asyncio.to_thread(self._ready):
+                async for item in self._hand_over(held):
+                    yield item
+            if time.monotonic() - self._looked >= LOOK_EVERY_S:
+                self._looked = time.monotonic()
+                notices, requests = await asyncio.to_thread(self._look_for_holes)
+                for topic, request in requests:
+                    client.publish(topic, request, qos=1)
+                for notice in notices:
+                    yield notice
+
+    async def _next_messages(self) -> list[paho.MQTTMessage]:
+        """What has arrived, after a moment's wait for it. Raises what ended the connection for good."""
+        failure = self._failure
+        if failure is not None and failure.done():
+            failure.result()
+        messages: list[paho.MQTTMessage] = []
+        try:
+            async with asyncio.timeout(LOOK_EVERY_S):
+                messages.append(await self._arrived.get())
+        except TimeoutError:
+            return []
+        while len(messages) < AT_ONCE and not self._arrived.empty():
+            messages.append(self._arrived.get_nowait())
+        return messages
+
+    def _ready(self) -> list[Held]:
+        return self._ledger.ready(in_order=self._rules.in_order)
+
+    async def _hand_over(self, held: Held) -> AsyncIterator[Item]:
+        yield Delivery(held.gateway, held.topic, decode(held.payload), held.payload)
+        await asyncio.to_thread(self._ledger.handed_over, held)
+
+    # In a thread, as the ledger is on a disk.
+
+    def _account_for(self, messages: list[paho.MQTTMessage]) -> list[Item]:
+        """Put what is numbered into the ledger; returns what is not, and what is wrong."""
+        items: list[Item] = []
+        with self._ledger.together():
+            for message in messages:
+                levels = message.topic.split("/")
+                gateway = "/".join(levels[: self._rules.levels])
+                topic = "/".join(levels[self._rules.levels :])
+                items += self._account_for_one(
+                    gateway, topic, bytes(message.payload), retained=message.retain
+                )
+        return items
+
+    def _account_for_one(self, gateway: str, topic: str, payload: bytes, *, retained: bool) -> list[Item]:
+        if topic == REPLAY_REQUEST:
+            return []  # what this or another receiver asks for
+        try:
+            message = decode(payload)
+        except msgspec.MsgspecError as error:
+            return [self._invalid(gateway, topic, payload, str(error))]
+        if topic == REPLAY_RESPONSE:
+            return self._answer(gateway, message)
+        if isinstance(message, Status):
+            self._newest[gateway] = message.last_seq
+        if retained or not isinstance(message, Numbered):
+            return [Delivery(gateway, topic, message, payload, retained)]
+        if not isinstance(message.seq, int):
+            return [Notice("invalid", gateway, topic, "it has no seq", payload=payload)]
+        if isinstance(message, Event) and {"first", "last"} <= message.detail.keys():
+            self._excuse(gateway, message)
+        verdict = self._ledger.take(Held(gateway, message.seq, topic, payload))
+        if verdict is Verdict.CONFLICT:
+            text = f"number {message.seq} came before with other content"
+            return [Notice("conflict", gateway, topic, text, message.seq, message.seq, payload)]
+        return []
+
+    def _invalid(self, gateway: str, topic: str, payload: bytes, error: str) -> Notice:
+        """A message that cannot be read still has its number, if that can be read."""
+        try:
+            seq = msgspec.json.decode(payload, type=_Seq).seq
+        except msgspec.MsgspecError:
+            return Notice("invalid", gateway, topic, error, payload=payload)
+        self._ledger.excuse(gateway, seq, seq)
+        return Notice("invalid", gateway, topic, error, seq, seq, payload)
+
+    def _answer(self, gateway: str, answer: AnyMessage) -> list[Item]:
+        if isinstance(answer, Replay):
+            return self._account_for_one(gateway, answer.topic, bytes(answer.message), retained=False)
+        items: list[Item] = []
+        if isinstance(answer, ReplayEnd):
+            for gone in answer.gone:
+                self._ledger.excuse(gateway, gone.first, gone.last)
+                items.append(Notice("lost", gateway, "", gone.reason, gone.first, gone.last))
+        return items
+
+    def _excuse(self, gateway: str, event: Event) -> None:
+        """Numbers that the gateway itself says will not come."""
+        first, last = event.detail["first"], event.detail["last"]
+        if event.kind in ("numbers_lost", "thinned") and isinstance(first, int) and isinstance(last, int):
+            self._ledger.excuse(gateway, first, last)
+
+    def _look_for_holes(self) -> tuple[list[Notice], list[tuple[str, bytes]]]:
+        """What to tell of holes, and what to ask for: topic and payload."""
+        rules, now = self._rules, time.monotonic()
+        notices: list[Notice] = []
+        requests: list[tuple[str, bytes]] = []
+        seen: dict[tuple[str, Range], _Hole] = {}
+        with self._ledger.together():
+            for gateway in self._ledger.gateways():
+                for first, last in self._ledger.missing(gateway, self._newest.get(gateway, 0)):
+                    hole = self._known(gateway, first, last) or _Hole(now)
+                    age = now - hole.since
+                    if age >= rules.give_up:
+                        self._ledger.excuse(gateway, first, last)
+                        notices.append(Notice("lost", gateway, "", "it did not come in time", first, last))
+                        continue
+                    if age >= rules.patience and (hole.asked is None or now - hole.asked >= rules.ask_again):
+                        if hole.asked is None:
+                            notices.append(Notice("gap", gateway, "", "", first, last))
+                        hole.asked = now
+                        if rules.replay:
+                            until = min(last, first + REQUEST_LIMIT - 1)
+                            request = ReplayRequest(id=uuid.uuid4().hex, first=first, last=until)
+                            requests.append((f"{gateway}/{REPLAY_REQUEST}", encode(request)))
+                    seen[gateway, (first, last)] = hole
+        self._holes = seen
+        return notices, requests
+
+    def _known(self, gateway: str, first: int, last: int) -> _Hole | None:
+        """The hole that this one is, or is what is left of."""
+        for (of, (low, high)), hole in self._holes.items():
+            if of == gateway and low <= first and last <= high:
+                return hole
+        return None
+
+
+class _Seq(msgspec.Struct):
+    seq: int
+
+
+def tls_context(ca: Path | None, certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
+    """A context that verifies the broker. Raises OSError, ssl.SSLError."""
+    context = ssl.create_default_context(cafile=ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if certificate is not None:
+        context.load_cert_chain(certificate, key)
+    return context
+
+
+def summary(item: Item) -> dict[str, Any]:
+    """An item as one JSON object: a message as it came, or a notice."""
+    if isinstance(item, Notice):
+        return {
+            "notice": item.kind,
+            "gateway": item.gateway,
+            "topic": item.topic,
+            "text": item.text,
+            "first": item.first,
+            "last": item.last,
+        }
+    return {
+        "gateway": item.gateway,
+        "topic": item.topic,
+        "retained": item.retained,
+        "message": msgspec.Raw(item.payload),
+    }

@@ -1,0 +1,304 @@
+"""The receiver over a real mosquitto. The gateway is played: it has to do what a real one never should."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import msgspec
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from edge_agent.contract.messages import (
+    Event,
+    Gone,
+    Replay,
+    ReplayEnd,
+    ReplayRequest,
+    Status,
+    decode,
+    encode,
+    number,
+)
+from edge_agent.contract.receiver import Broker, Delivery, Item, Notice, Receiver, Rules
+from tests.field.mosquitto import Mosquitto
+
+ROOT = "fta/v1/330300/91330300MA00DEM06A/gw-1"
+QUICK = Rules(patience=0.3, ask_again=0.5, give_up=3.0)
+LIMIT_S = 20.0
+
+
+def event(seq: int, text: str = "", kind: str = "test", **detail: int) -> bytes:
+    body = encode(Event(time=0, kind=kind, subject="", message=text or f"number {seq}", detail=detail))
+    return number(body, seq)
+
+
+def status(last_seq: int = 0) -> bytes:
+    return encode(Status(online=True, time=0, since=0, version="0", configuration="", last_seq=last_seq))
+
+
+class Gateway:
+    """Publishes what it is told to, and answers requests from what it has kept."""
+
+    def __init__(self, port: int) -> None:
+        self.kept: dict[int, bytes] = {}
+        self.requests: list[ReplayRequest] = []
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        ready = threading.Event()
+        self._client.on_subscribe = lambda *_: ready.set()
+        self._client.on_message = lambda _client, _data, message: self._answer(bytes(message.payload))
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        self._client.subscribe(f"{ROOT}/replay/request", qos=1)
+        assert ready.wait(LIMIT_S)
+
+    def send(self, payload: bytes, topic: str = "event", *, retain: bool = False) -> None:
+        self._client.publish(f"{ROOT}/{topic}", payload, qos=1, retain=retain).wait_for_publish(LIMIT_S)
+
+    def events(self, numbers: Iterable[int]) -> None:
+        for seq in numbers:
+            self.send(event(seq))
+
+    def _answer(self, payload: bytes) -> None:
+        request = decode(payload)
+        assert isinstance(request, ReplayRequest)
+        self.requests.append(request)
+        gone = []
+        for seq in range(request.first, request.last + 1):
+            if seq in self.kept:
+                answer = Replay(id=request.id, topic="event", message=msgspec.Raw(self.kept[seq]))
+                self._client.publish(f"{ROOT}/replay/response", encode(answer), qos=1)
+            else:
+                gone.append(Gone(seq, seq, "thinned on 2026-11-01"))
+        end = ReplayEnd(id=request.id, first=request.first, last=request.last, gone=gone)
+        self._client.publish(f"{ROOT}/replay/response", encode(end), qos=1)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker") as running:
+        yield running
+
+
+@contextmanager
+def gateway(broker: Mosquitto) -> Iterator[Gateway]:
+    played = Gateway(broker.port)
+    try:
+        yield played
+    finally:
+        played.close()
+
+
+@asynccontextmanager
+async def receiving(
+    broker: Mosquitto, ledger: Path | None = None, rules: Rules = QUICK, **more: str
+) -> AsyncIterator[AsyncIterator[Item]]:
+    address = Broker("127.0.0.1", broker.port, more.get("client_id", ""))
+    receiver = Receiver(address, more.get("subscribe", "fta/v1/#"), ledger, rules)
+    async with receiver.items() as items:
+        yield items
+
+
+async def collect(items: AsyncIterator[Item], enough: int) -> list[Item]:
+    found: list[Item] = []
+    async with asyncio.timeout(LIMIT_S):
+        async for item in items:
+            if isinstance(item, Delivery) and isinstance(item.message, Status):
+                continue
+            found.append(item)
+            if len(found) >= enough:
+                return found
+    raise AssertionError("the receiver ended")
+
+
+async def subscribed(items: AsyncIterator[Item], played: Gateway) -> None:
+    played.send(
+        encode(Status(online=True, time=0, since=0, version="0", configuration="")), "status", retain=True
+    )
+    async with asyncio.timeout(LIMIT_S):
+        async for item in items:
+            if isinstance(item, Delivery) and isinstance(item.message, Status):
+                return
+
+
+def numbers(items: Iterable[Item]) -> list[object]:
+    return [
+        item.message.seq
+        for item in items
+        if isinstance(item, Delivery)
+        and isinstance(item.message, Event)
+        and isinstance(item.message.seq, int)
+    ]
+
+
+def notices(items: Iterable[Item]) -> list[tuple[str, int, int]]:
+    return [(item.kind, item.first, item.last) for item in items if isinstance(item, Notice)]
+
+
+def test_repeats_and_disorder_come_out_once_and_in_order(broker: Mosquitto) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            async with receiving(broker) as items:
+                await subscribed(items, played)
+                await asyncio.to_thread(played.events, (7, 8, 8, 11, 10, 9, 7, 12))
+                assert numbers(await collect(items, 6)) == [7, 8, 9, 10, 11, 12]
+        assert played.requests == []
+
+    asyncio.run(life())
+
+
+def test_what_is_missing_is_asked_for_and_takes_its_place(broker: Mosquitto) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            played.kept = {seq: event(seq) for seq in (3, 4)}
+            async with receiving(broker) as items:
+                await subscribed(items, played)
+                await asyncio.to_thread(played.events, (1, 2, 6, 7))
+                found = await collect(items, 8)
+        assert numbers(found) == [1, 2, 3, 4, 6, 7], "5 is kept no longer, and the gateway says so"
+        assert notices(found) == [("gap", 3, 5), ("lost", 5, 5)]
+        assert [(one.first, one.last) for one in played.requests] == [(3, 5)]
+
+    asyncio.run(life())
+
+
+def test_what_a_gateway_does_not_answer_for_is_told_as_lost(broker: Mosquitto) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            rules = Rules(patience=0.2, ask_again=60, give_up=1.5, replay=False)
+            async with receiving(broker, rules=rules) as items:
+                await subscribed(items, played)
+                await asyncio.to_thread(played.events, (1, 4))
+                found = await collect(items, 4)
+        assert numbers(found) == [1, 4]
+        assert notices(found) == [("gap", 2, 3), ("lost", 2, 3)]
+
+    asyncio.run(life())
+
+
+def test_the_last_message_is_missed_too(broker: Mosquitto) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            played.kept = {2: event(2)}
+            async with receiving(broker) as items:
+                await subscribed(items, played)
+                played.events([1])
+                played.send(status(last_seq=2), "status")
+                assert numbers(await collect(items, 3)) == [1, 2]
+
+    asyncio.run(life())
+
+
+def test_numbers_that_a_power_cut_took_are_not_waited_for(broker: Mosquitto) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            async with receiving(broker) as items:
+                await subscribed(items, played)
+                played.events([1])
+                played.send(event(1001, kind="numbers_lost", first=2, last=1000))
+                assert numbers(await collect(items, 2)) == [1, 1001]
+        assert played.requests == []
+
+    asyncio.run(life())
+
+
+def test_garbage_and_forgery_are_told_and_stop_nothing(broker: Mosquitto) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            async with receiving(broker) as items:
+                await subscribed(items, played)
+                for payload in (
+                    event(1),
+                    b"\xff not json",
+                    event(1, "another"),
+                    b'{"seq":2,"schema":"fta.event/1"}',
+                ):
+                    played.send(payload)
+                played.events([3])
+                found = await collect(items, 5)
+        assert numbers(found) == [1, 3], "2 cannot be read, and is not waited for"
+        assert notices(found) == [("invalid", 0, 0), ("conflict", 1, 1), ("invalid", 2, 2)]
+
+    asyncio.run(life())
+
+
+def test_a_receiver_that_was_away_misses_nothing(broker: Mosquitto, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+
+    async def life() -> None:
+        with gateway(broker) as played:
+            async with receiving(broker, ledger, client_id="platform") as items:
+                await subscribed(items, played)
+                await asyncio.to_thread(played.events, range(1, 6))
+                first = numbers(await collect(items, 3))
+            await asyncio.to_thread(played.events, range(6, 9))
+            async with receiving(broker, ledger, client_id="platform") as items:
+                second = numbers(await collect(items, 6))
+        assert first == [1, 2, 3]
+        assert second == [3, 4, 5, 6, 7, 8], "3 was handed over, and nobody had said that it was taken"
+
+    asyncio.run(life())
+
+
+def test_workers_share_the_work_and_the_ledger(broker: Mosquitto, tmp_path: Path) -> None:
+    rules = Rules(patience=0.5, ask_again=60, give_up=60, in_order=False)
+    share = {"subscribe": "$share/platform/fta/v1/#"}
+
+    async def life() -> None:
+        found: dict[str, list[object]] = {"w1": [], "w2": []}
+        there: set[str] = set()
+
+        async def work(name: str) -> None:
+            async with receiving(broker, tmp_path / "ledger.db", rules, client_id=name, **share) as items:
+                async for item in items:
+                    there.add(name)
+                    found[name] += numbers([item])
+
+        with gateway(broker) as played:
+            workers = [asyncio.create_task(work(name)) for name in found]
+            async with asyncio.timeout(LIMIT_S):
+                while len(there) < len(found):
+                    await asyncio.to_thread(played.send, status(), "status")
+                await asyncio.to_thread(played.events, range(1, 201))
+                while sum(map(len, found.values())) < 200:
+                    await asyncio.sleep(0.05)
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        everything = [*found["w1"], *found["w2"]]
+        assert len(everything) == 200
+        assert set(everything) == set(range(1, 201))
+        assert min(map(len, found.values())) > 20, "both had their share"
+
+    asyncio.run(life())
+
+
+def test_a_refused_subscription_ends_it_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "acl").write_text("topic read other/#\n")
+    with Mosquitto(tmp_path / "broker", f"acl_file {tmp_path}/acl\nallow_anonymous false") as broker:
+
+        async def life() -> None:
+            async with receiving(broker) as items:
+                await collect(items, 1)
+
+        with pytest.raises(ConnectionError, match=r"refuses the connection: .*[Nn]ot authorized"):
+            asyncio.run(life())
+
+
+def test_it_needs_neither_drivers_nor_configuration() -> None:
+    heavy = ("asyncua", "pymodbus", "pydantic", "numpy", "influxdb_client", "ruamel")
+    text = (
+        "import sys, json, edge_agent.contract.receiver;"
+        f"print(json.dumps([name for name in {heavy} if name in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
