@@ -48,6 +48,7 @@ class Gateway:
     def __init__(self, port: int) -> None:
         self.kept: dict[int, bytes] = {}
         self.requests: list[ReplayRequest] = []
+        self._asked = threading.Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         ready = threading.Event()
         self._client.on_subscribe = lambda *_: ready.set()
@@ -64,10 +65,16 @@ class Gateway:
         for seq in numbers:
             self.send(event(seq))
 
+    def asked(self) -> list[ReplayRequest]:
+        """The requests, of which there is at least one."""
+        assert self._asked.wait(LIMIT_S)
+        return self.requests
+
     def _answer(self, payload: bytes) -> None:
         request = decode(payload)
         assert isinstance(request, ReplayRequest)
         self.requests.append(request)
+        self._asked.set()
         gone = []
         for seq in range(request.first, request.last + 1):
             if seq in self.kept:
