@@ -79,6 +79,9 @@ class TlsOptions(Options):
     ca: FilePath | None = Field(default=None, description="Certificates of the trusted authorities (PEM)")
     certificate: FilePath | None = Field(default=None, description="Client certificate (PEM); needs key")
     key: FilePath | None = Field(default=None, description="Private key of the client certificate (PEM)")
+    alpn: tuple[str, ...] = Field(
+        default=(), description="Protocol names that a port shared with others wants to hear, such as mqtt"
+    )
 
     @model_validator(mode="after")
     def _certificate_with_key(self) -> "TlsOptions":
@@ -110,7 +113,31 @@ def _each_once(value: tuple[Carried, ...]) -> tuple[Carried, ...]:
 
 
 def _default_port(fields: dict[str, Any]) -> int:
-    return 1883 if fields.get("tls") is None else 8883
+    plain, encrypted = (1883, 8883) if fields.get("path") is None else (80, 443)
+    return plain if fields.get("tls") is None else encrypted
+
+
+def _path(value: str) -> str:
+    if not value.startswith("/") or not value.isascii() or " " in value:
+        raise ValueError("expected a path that begins with a slash, such as /mqtt")
+    return value
+
+
+class ProxyOptions(Options):
+    """What lets connections out where nothing else does."""
+
+    type: Literal["socks5", "http"] = Field(description="http: by its method CONNECT")
+    host: str = Field(min_length=1)
+    port: int = Field(ge=1, le=65535)
+    username: str | None = None
+    password: SecretStr | None = Field(default=None, description="${ENV}, or file:PATH")
+
+
+class BrokerOptions(Options):
+    """Another broker of the same platform."""
+
+    host: str = Field(min_length=1)
+    port: int | None = Field(default=None, ge=1, le=65535, description="Default: that of the uplink")
 
 
 class MqttUplinkOptions(Options):
@@ -120,8 +147,18 @@ class MqttUplinkOptions(Options):
     type: Literal["mqtt"]
     host: str = Field(min_length=1)
     tls: TlsOptions | None = Field(default=None, description="Default: none, plain TCP")
+    path: Annotated[str, AfterValidator(_path)] | None = Field(
+        default=None, description="MQTT over WebSocket at this path, such as /mqtt; default: MQTT alone"
+    )
     port: int = Field(
-        default_factory=_default_port, ge=1, le=65535, description="Default: 8883 with tls, 1883 without"
+        default_factory=_default_port,
+        ge=1,
+        le=65535,
+        description="Default: 8883 with tls, 1883 without; 443 and 80 over WebSocket",
+    )
+    proxy: ProxyOptions | None = None
+    fallback: tuple[BrokerOptions, ...] = Field(
+        default=(), description="Brokers to turn to, in this order, while those before cannot be had"
     )
     version: Literal["5", "3.1.1"] = Field(default="5", description="MQTT version")
     client_id: str = Field(default="", max_length=128, description="Default: the gateway's id")
@@ -133,11 +170,21 @@ class MqttUplinkOptions(Options):
     carries: Annotated[tuple[Carried, ...], AfterValidator(_each_once)] = Field(
         default=ALL_CARRIED, min_length=1, description="Default: everything"
     )
+    expiry: dict[Carried, Duration] = Field(
+        default_factory=dict,
+        description="MQTT 5: how long the broker keeps such messages for a receiver that is away",
+    )
 
     @model_validator(mode="after")
     def _password_with_username(self) -> "MqttUplinkOptions":
         if self.password is not None and self.username is None:
             raise ValueError("a password needs a username; username is missing")
+        return self
+
+    @model_validator(mode="after")
+    def _expiry_needs_5(self) -> "MqttUplinkOptions":
+        if self.expiry and self.version != "5":
+            raise ValueError("expiry needs MQTT 5; version 3.1.1 cannot tell the broker")
         return self
 
 

@@ -91,6 +91,9 @@ def _unknown_key(node: Node, key: str, keys: list[str]) -> ConfigProblem:
 
 
 def _bad_key(kind: str, node: Node, key: str, holder: Part) -> ConfigProblem:
+    words = holder.get("propertyNames", {}).get("enum", [])
+    if words:
+        return node.key.problem(node.route, f'the name "{key}"', _one_of(words), did_you_mean(key, words))
     pattern = next(iter(holder.get("patternProperties", {})), "")
     expected = "a whole number" if kind.startswith("int") else _PATTERNS.get(pattern, "another name")
     return node.key.problem(node.route, f'the name "{key}"', expected)

@@ -3,27 +3,30 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from msgspec.structs import replace
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.config.models import MqttUplinkOptions
+from edge_agent.config.models import MqttUplinkOptions, TlsOptions
 from edge_agent.contract.messages import Status, encode, number
-from edge_agent.contract.topics import RETAINED, Topics
+from edge_agent.contract.topics import RETAINED, RecordClass, Topics
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Entry
 from edge_agent.model.backoff import Backoff
 from edge_agent.model.clock import CLOCK
-from edge_agent.uplinks.mqtt_connection import MqttConnection, MqttError
+from edge_agent.uplinks.mqtt_connection import Address, MqttConnection, MqttError
 from edge_agent.uplinks.window import Window
 
 log = logging.getLogger(__name__)
 
 RECONNECT_FIRST_S, RECONNECT_LIMIT_S = 1.0, 60.0
 STATUS_EVERY_S = 60.0
+TLS_FILES_EVERY_S = 30.0
+"""How often to look whether the files of certificates are other ones."""
 REFUSED_PAUSE_S = 60.0
 """Pause after the broker refused a message; what it refuses now it will refuse in a second, too."""
 
@@ -46,6 +49,10 @@ class MqttStatistics:
     """Messages that the broker confirmed."""
     readings_published: int = 0
     readings_acknowledged: int = 0
+
+
+class _OtherFilesError(Exception):
+    """Certificates or keys on the disk are no longer those that the connection was made with."""
 
 
 class _RefusedError(Exception):
@@ -75,6 +82,11 @@ class MqttUplink:
         self._told = told
         self._topics = Topics(options.root)
         self._backoff = Backoff(RECONNECT_FIRST_S, RECONNECT_LIMIT_S)
+        self._addresses = (
+            Address(options.host, options.port),
+            *(Address(one.host, one.port or options.port) for one in options.fallback),
+        )
+        self._expiry_s = {RecordClass(name): round(limit) for name, limit in options.expiry.items()}
         self._by_mid: dict[int, Entry] = {}
         self._window = Window(journal.acknowledged(self.id))
         self._news = asyncio.Event()
@@ -93,6 +105,9 @@ class MqttUplink:
             except* _RefusedError as errors:
                 self._down(UplinkState.REFUSED, "uplink_refused", str(errors.exceptions[0]))
                 pause = REFUSED_PAUSE_S
+            except* _OtherFilesError:
+                log.info("uplink %s: certificates have changed; connecting anew", self.id)
+                pause = 0.0
             except* (OSError, ssl.SSLError) as errors:
                 text = f"a TLS file cannot be used: {errors.exceptions[0]}"
                 self._down(UplinkState.CONNECTING, "uplink_down", text)
@@ -100,11 +115,10 @@ class MqttUplink:
 
     async def _session(self) -> None:
         """One connection, from open to lost. Raises (in groups) MqttError, _RefusedError, OSError."""
-        offline = self._topics.status, encode(self._offline())
-        connection = MqttConnection(self.options, offline, self._acknowledged)
+        files = _changed_at(self.options.tls)
+        connection = await self._connected()
         farewell = None
         try:
-            await connection.open()
             self._up()
             farewell = self._topics.status, encode(self._offline())
             async with asyncio.TaskGroup() as tasks:
@@ -112,8 +126,27 @@ class MqttUplink:
                 tasks.create_task(self._keep_status(connection))
                 tasks.create_task(self._deliver(connection))
                 tasks.create_task(self._until_refused())
+                tasks.create_task(self._until_other_files(files))
         finally:
             await connection.close(farewell)
+
+    async def _connected(self) -> MqttConnection:
+        """A connection to the first broker that can be had. Raises MqttError of all of them, OSError."""
+        failures = []
+        for address in self._addresses:
+            offline = self._topics.status, encode(self._offline())
+            connection = MqttConnection(self.options, address, offline, self._acknowledged)
+            try:
+                await connection.open()
+            except MqttError as error:
+                failures.append(str(error))
+                await connection.close()
+            except BaseException:
+                await connection.close()
+                raise
+            else:
+                return connection
+        raise MqttError("; ".join(failures))
 
     def _up(self) -> None:
         self.statistics.connects += 1
@@ -171,11 +204,19 @@ class MqttUplink:
             self._topics.of(record.record_class, record.subject),
             number(record.body, entry.seq),
             retain=record.record_class in RETAINED,
+            expiry_s=self._expiry_s.get(record.record_class),
         )
         self._by_mid[mid] = entry
         self._window.send(entry.seq)
         self.statistics.published += 1
         self.statistics.readings_published += record.readings
+
+    async def _until_other_files(self, before: Mapping[Path, int]) -> None:
+        """A certificate is renewed before the old one ends; a connection that stands would not notice."""
+        while True:
+            await asyncio.sleep(TLS_FILES_EVERY_S)
+            if _changed_at(self.options.tls) != before:
+                raise _OtherFilesError
 
     async def _until_refused(self) -> None:
         self._refused = asyncio.get_running_loop().create_future()
@@ -199,3 +240,9 @@ class MqttUplink:
         self._news.set()
         if self.last_error and self._window.acknowledged >= self._refused_seq:
             self._over("the broker takes what it refused")
+
+
+def _changed_at(tls: TlsOptions | None) -> dict[Path, int]:
+    """When each file of certificates and keys was changed last. Raises OSError."""
+    files = (tls.ca, tls.certificate, tls.key) if tls is not None else ()
+    return {file: file.stat().st_mtime_ns for file in files if file is not None}

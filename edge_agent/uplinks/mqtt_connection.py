@@ -5,14 +5,16 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.config.models import MqttUplinkOptions, TlsOptions
+from edge_agent.config.models import MqttUplinkOptions, ProxyOptions, TlsOptions
 
 KEEPALIVE_S = 30
 ANSWER_S = 10.0
@@ -27,6 +29,17 @@ class MqttError(Exception):
     """No connection, or no longer one; the message is for a technician."""
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One broker of an uplink."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
 class MqttConnection:
     """Opened once and closed once; whoever wants to reconnect makes a new one.
 
@@ -37,6 +50,7 @@ class MqttConnection:
     def __init__(
         self,
         options: MqttUplinkOptions,
+        address: Address,
         will: tuple[str, bytes],
         acknowledged: Callable[[int, ReasonCode], None],
     ) -> None:
@@ -44,9 +58,9 @@ class MqttConnection:
 
         Raises OSError, ssl.SSLError for TLS files that cannot be used.
         """
-        self._options = options
+        self._address = address
         self._loop = asyncio.get_running_loop()
-        self._opened: asyncio.Future[int] = self._loop.create_future()
+        self._opened: asyncio.Future[Properties | None] = self._loop.create_future()
         self._lost: asyncio.Future[None] = self._loop.create_future()
         self._misc: asyncio.TimerHandle | None = None
         self._reading = -1
@@ -54,12 +68,16 @@ class MqttConnection:
         self._writing = False
         self.window = IN_FLIGHT
         """How many messages may be on their way."""
+        self._aliases: dict[str, int] = {}
+        """By topic, the number that stands for it (MQTT 5)."""
+        self._aliases_limit = 0
         version = MQTTProtocolVersion.MQTTv5 if options.version == "5" else MQTTProtocolVersion.MQTTv311
         clean: dict[str, Any] = {} if options.version == "5" else {"clean_session": True}
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=options.client_id,
             protocol=version,
+            transport="tcp" if options.path is None else "websockets",
             reconnect_on_failure=False,
             **clean,
         )
@@ -68,6 +86,10 @@ class MqttConnection:
             client.username_pw_set(options.username, password)
         if options.tls is not None:
             client.tls_set_context(_tls_context(options.tls))
+        if options.path is not None:
+            client.ws_set_options(options.path)
+        if options.proxy is not None:
+            client.proxy_set(**_proxy(options.proxy))
         client.will_set(will[0], will[1], qos=1, retain=True)
         client.max_inflight_messages_set(IN_FLIGHT + 1)
         client.on_connect = self._on_connect
@@ -80,10 +102,9 @@ class MqttConnection:
     async def open(self) -> None:
         """Connect, and wait until the broker has accepted. Raises MqttError."""
         try:
-            await asyncio.to_thread(self._client.connect, self._options.host, self._options.port, KEEPALIVE_S)
-        except OSError as error:
-            where = f"{self._options.host}:{self._options.port}"
-            raise MqttError(f"no connection to {where}: {_plain(error)}") from error
+            await asyncio.to_thread(self._client.connect, self._address.host, self._address.port, KEEPALIVE_S)
+        except (OSError, paho.WebsocketConnectionError) as error:
+            raise MqttError(f"no connection to {self._address}: {_plain(error)}") from error
         connection = self._client.socket()
         if connection is not None:
             self._reading = connection.fileno()
@@ -92,23 +113,43 @@ class MqttConnection:
             self._write_rest()
         try:
             async with asyncio.timeout(ANSWER_S):
-                receive_maximum = await self._opened
+                allowed = await self._opened
         except TimeoutError as error:
             raise MqttError("the broker does not answer to CONNECT") from error
         # paho does not heed the broker's limit; one place is kept for the status message.
-        self.window = max(1, min(IN_FLIGHT, receive_maximum - 1))
+        self.window = max(1, min(IN_FLIGHT, getattr(allowed, "ReceiveMaximum", 65_535) - 1))
+        self._aliases_limit = getattr(allowed, "TopicAliasMaximum", 0)
 
     async def lost(self) -> None:
         """Wait until the connection is lost, and raise MqttError."""
         await asyncio.shield(self._lost)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool) -> int:
-        """Send at QoS 1; returns the message's id. Raises MqttError."""
-        info = self._client.publish(topic, payload, qos=1, retain=retain)
+    def publish(self, topic: str, payload: bytes, *, retain: bool, expiry_s: int | None = None) -> int:
+        """Send at QoS 1; returns the message's id. Raises MqttError.
+
+        `expiry_s` (MQTT 5): how long the broker keeps it for a receiver that is away.
+        """
+        properties: Properties | None = None
+        if self._aliases_limit or expiry_s is not None:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
+            if expiry_s is not None:
+                properties.MessageExpiryInterval = expiry_s
+            topic = self._shortened(topic, properties)
+        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise MqttError(f"cannot send: {paho.error_string(info.rc)}")
         self._write_rest()
         return info.mid
+
+    def _shortened(self, topic: str, properties: Properties) -> str:
+        """The topic, or nothing if its number says it all; the first come keep the numbers there are."""
+        alias = self._aliases.get(topic)
+        if alias is not None:
+            properties.TopicAlias = alias
+            return ""
+        if len(self._aliases) < self._aliases_limit:
+            self._aliases[topic] = properties.TopicAlias = len(self._aliases) + 1
+        return topic
 
     async def close(self, farewell: tuple[str, bytes] | None = None) -> None:
         """Disconnect; with `farewell` (topic and payload, retained) publish that first. Safe twice."""
@@ -134,8 +175,8 @@ class MqttConnection:
     def _read(self) -> None:
         self._client.loop_read()
         connection = self._client.socket()
-        # What TLS has already taken from the socket wakes nobody.
-        while isinstance(connection, ssl.SSLSocket) and connection.pending():
+        # What TLS has already taken from the socket wakes nobody; a WebSocket may lie around it.
+        while connection is not None and hasattr(connection, "pending") and connection.pending():
             self._client.loop_read()
             connection = self._client.socket()
 
@@ -179,7 +220,7 @@ class MqttConnection:
         if reason.is_failure:
             self._opened.set_exception(MqttError(f"the broker refuses the connection: {reason}"))
         else:
-            self._opened.set_result(getattr(properties, "ReceiveMaximum", 65_535))
+            self._opened.set_result(properties)
 
     def _on_disconnect(
         self,
@@ -197,6 +238,8 @@ class MqttConnection:
 
 def _send_at_once(_client: paho.Client, _data: object, connection: "paho.SocketLike") -> None:
     """Without this a small message waits up to 40 ms for the acknowledgement of the one before it."""
+    # A WebSocket lies around the socket, which paho has no way to get at.
+    connection = getattr(connection, "_socket", connection)
     if isinstance(connection, socket.socket):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -205,12 +248,28 @@ def _tls_context(tls: TlsOptions) -> ssl.SSLContext:
     """TLS 1.2 or newer, the server verified by name and chain. Raises OSError, ssl.SSLError."""
     context = ssl.create_default_context(cafile=tls.ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.alpn:
+        context.set_alpn_protocols(list(tls.alpn))
     if tls.certificate is not None:
         context.load_cert_chain(tls.certificate, tls.key)
     return context
 
 
-def _plain(error: OSError) -> str:
+def _proxy(proxy: ProxyOptions) -> dict[str, Any]:
+    # Only who has a proxy pays for the library.
+    import socks  # type: ignore[import-untyped]  # it has no types
+
+    return {
+        "proxy_type": socks.SOCKS5 if proxy.type == "socks5" else socks.HTTP,
+        "proxy_addr": proxy.host,
+        "proxy_port": proxy.port,
+        "proxy_rdns": True,  # names are the proxy's to resolve
+        "proxy_username": proxy.username,
+        "proxy_password": proxy.password.get_secret_value() if proxy.password else None,
+    }
+
+
+def _plain(error: Exception) -> str:
     """What went wrong with a connection, for a technician."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message}); check tls.ca and the host's name"
