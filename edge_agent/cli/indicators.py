@@ -12,16 +12,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge_agent.cli.words import CLAIMS, counts_text, rate_text, reason_text
+from edge_agent.cli.words import CLAIMS, counts_text, rate_text, reason_text, scope_text
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError, did_you_mean
 from edge_agent.config.site import Site, load_site, stale_after_ms
 from edge_agent.contract.messages import EquipmentEvidence, Statements
 from edge_agent.indicators.calculate import Calculator, Line
-from edge_agent.indicators.claims import Claim, claims_of_connection, claims_of_register, claims_of_tags
+from edge_agent.indicators.claims import (
+    WINDOW_MS,
+    Claim,
+    claims_of_connection,
+    claims_of_register,
+    claims_of_tags,
+)
 from edge_agent.indicators.definitions import Definition
-from edge_agent.indicators.kept import KeptEvidence
-from edge_agent.model.state import MachineState
+from edge_agent.indicators.kept import KeptHistory
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
@@ -119,18 +124,23 @@ def _connected(definition: Definition) -> str:
 
 
 def _figures(definition: Definition, site: Site) -> None:
+    zone = ZoneInfo(site.gateway.timezone)
+    calculator = Calculator(definition, site.gateway.enterprise, site.register, zone)
     try:
-        kept = KeptEvidence(site.data_dir / "history.db", stale_after_ms(site))
+        history = KeptHistory(site.data_dir / "history.db")
+        as_of_ms = history.alive_ms()
+        if as_of_ms is None:
+            _fail(f"{site.data_dir}: no agent has run here yet 尚无运行记录")
+        members = site.register.by_id
+        since_ms = as_of_ms - max(calculator.window_ms, WINDOW_MS)
+        kept = history.evidence(members, since_ms, as_of_ms, stale_after_ms(site))
+        states = history.states(members, as_of_ms + 1)
+        history.close()
     except sqlite3.Error as error:
         _fail(f"{site.data_dir}: no history can be read: {error}; has the agent run yet? 尚无运行记录")
-    if kept.as_of_ms is None:
-        _fail(f"{site.data_dir}: no agent has run here yet 尚无运行记录")
-    zone = ZoneInfo(site.gateway.timezone)
-    as_of = datetime.fromtimestamp(kept.as_of_ms / 1000, zone)
+    as_of = datetime.fromtimestamp(as_of_ms / 1000, zone)
     click.echo(f"\n截至 as of {as_of:%Y-%m-%d %H:%M:%S %z}, register {site.register.version[:12]}")
-    states = {one.id: kept.states.get(one.id, MachineState.UNKNOWN) for one in site.register.equipment}
-    calculator = Calculator(definition, site.gateway.enterprise, site.register, zone)
-    statements = calculator.statements(kept, states, kept.as_of_ms)
+    statements = calculator.statements(kept, states, as_of_ms)
     console = _console()
     console.print(_rates(statements))
     for title, table in _lines(statements, zone):
@@ -139,7 +149,7 @@ def _figures(definition: Definition, site: Site) -> None:
     day = as_of.date()
     tags = {e.id: {tag.id for tag in e.tags} for c in site.connections for e in c.equipment}
     claims = [
-        *claims_of_connection(site.register, day, kept, kept.as_of_ms),
+        *claims_of_connection(site.register, day, kept, as_of_ms),
         *claims_of_tags(site.register, day, tags),
         *claims_of_register(site.register, day),
     ]
@@ -152,7 +162,7 @@ def _rates(statements: Statements) -> Table:
     table = _table("范围 scope", "分子/分母 n/d", "比率 rate", "原因 reason", "未知 unknown")
     for figure in statements.figures:
         table.add_row(
-            "企业 enterprise" if figure.scope.level == "enterprise" else figure.scope.id,
+            scope_text(figure.scope),
             counts_text(statements.definition, figure),
             rate_text(statements.definition, figure),
             reason_text(figure.reason) if figure.reason else "",

@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -12,6 +13,10 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from msgspec.structs import replace
+
+from edge_agent.contract.canonical import signed_part
+from edge_agent.contract.messages import Statements, encode
 
 KEY_FILE = "signing-key.pem"
 
@@ -30,6 +35,13 @@ class SigningKey:
     def sign(self, data: bytes) -> str:
         """The signature in hex: 64 bytes, always the same for the same data."""
         return self._key.sign(data).hex()
+
+
+def signed(figures: Statements, key: SigningKey) -> Statements:
+    """Figures of the moment with their signature."""
+    keyed = replace(figures, key=key.public)
+    bare = replace(keyed, equipment=(), processes=())
+    return replace(keyed, signature=key.sign(signed_part(msgspec.json.decode(encode(bare)))))
 
 
 def signing_key(folder: Path) -> SigningKey:
