@@ -15,7 +15,7 @@ from edge_agent.indicators.periods import Period
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Record
 from edge_agent.statements.keys import SigningKey
-from edge_agent.statements.record import MADE_UP_MS, SCHEMA, Draft, RecordMaker
+from edge_agent.statements.record import MADE_UP_MS, RecordMaker, keep
 from edge_agent.statements.store import Kept, StatementStore
 
 log = logging.getLogger(__name__)
@@ -90,20 +90,6 @@ class Recorder:
         self._thread.shutdown()
         self._maker.close()
         self._store.close()
-
-
-def keep(store: StatementStore, draft: Draft) -> Kept | None:
-    """The statement, if it is a new one."""
-    period = draft.period
-    return store.add(
-        SCHEMA,
-        draft.definition,
-        period.kind.value,
-        period.from_ms,
-        period.to_ms,
-        draft.content,
-        draft.evidence,
-    )
 
 
 def connected(site: Site) -> Mapping[str, Connected]:

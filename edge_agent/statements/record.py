@@ -25,6 +25,7 @@ from edge_agent.indicators.kept import KeptHistory
 from edge_agent.indicators.periods import HOUR_MS, Period, PeriodKind, local_day, period_at, periods
 from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.model.equipment import Register
+from edge_agent.statements.store import Kept, StatementStore
 
 SCHEMA = "fta.statement/1"
 
@@ -53,6 +54,8 @@ class Draft:
     definition: str
     period: Period
     content: dict[str, Any]
+    basis: dict[str, Any]
+    """What it was counted on; another one that gives the same content is no other statement."""
     evidence: dict[str, bytes]
 
 
@@ -149,19 +152,33 @@ class RecordMaker:
             "definition": _plain(calculator.reference),
             "evidence_from": moment.as_of_ms - calculator.window_ms,
             "evidence_to": moment.as_of_ms,
-            "register_digest": moment.register.digest,
-            "register_version": moment.register.version,
             "figures": _plain(sorted(count.figures, key=_place)),
             "claims": _plain(_claims(definition, calculator.columns, moment)),
         }
         counted = "processes" if definition.counts == "process" else "equipment"
         evidence = {"rule": canonical(definition.text), counted: count.lines}
-        return Draft(definition.id, moment.period, content, evidence)
+        basis = {"register_digest": moment.register.digest, "register_version": moment.register.version}
+        return Draft(definition.id, moment.period, content, basis, evidence)
 
     def close(self) -> None:
         self._history.close()
         self._registers.close()
         self._connected.close()
+
+
+def keep(store: StatementStore, draft: Draft) -> Kept | None:
+    """The statement, if it is a new one."""
+    period = draft.period
+    return store.add(
+        SCHEMA,
+        draft.definition,
+        period.kind.value,
+        period.from_ms,
+        period.to_ms,
+        draft.content,
+        draft.evidence,
+        draft.basis,
+    )
 
 
 def _claims(definition: Definition, columns: Set[str], moment: _Moment) -> list[messages.Claim]:

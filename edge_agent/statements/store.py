@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS statements (
     from_ms       INTEGER NOT NULL,
     to_ms         INTEGER NOT NULL,
     digest        TEXT NOT NULL,
-    content       TEXT NOT NULL,
+    said          TEXT NOT NULL,
     signature     TEXT NOT NULL,
     signed        BLOB NOT NULL,
     evidence      BLOB,
@@ -35,7 +35,9 @@ CREATE TABLE IF NOT EXISTS unsent_statements (number INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS stated (kind TEXT PRIMARY KEY, to_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS signing_keys (id INTEGER PRIMARY KEY, key TEXT NOT NULL);
 """
-_COLUMNS = "number, schema, subject, kind, from_ms, to_ms, digest, signature, signed, evidence, superseded_by"
+_COLUMNS = """
+number, schema, subject, kind, from_ms, to_ms, digest, said, signature, signed, evidence, superseded_by
+"""
 _BUSY_S = 30.0
 """How long to wait for another process that writes."""
 
@@ -52,6 +54,8 @@ class Kept:
     to_ms: int
     digest: str
     """SHA-256 (hex) of `signed`: the next one names it as `previous`, one in its place as superseded."""
+    said: str
+    """SHA-256 (hex) of what it says of the period, by which another one is the same or not."""
     signature: str
     signed: bytes
     """What is signed: canonical JSON."""
@@ -80,6 +84,11 @@ class Kept:
         return {**members_of(self.signed), "signature": canonical(self.signature)}
 
 
+def digest_of(content: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of its canonical form. Raises ValueError for what JSON cannot carry exactly."""
+    return sha256(canonical(content)).hexdigest()
+
+
 class StatementArchive:
     """The statements of one history file, to look at. All methods may raise sqlite3.Error."""
 
@@ -104,6 +113,10 @@ class StatementArchive:
             schema, kind, from_ms, to_ms, subject,
         )  # fmt: skip
 
+    def newest(self, schema: str, subject: str, kind: str, from_ms: int, to_ms: int) -> Kept | None:
+        """What holds of a subject in a period; None if nothing was stated."""
+        return next(self.in_force(schema, kind, from_ms, to_ms, subject), None)
+
     def all_of(self, schema: str, subject: str | None = None) -> Iterator[Kept]:
         """All of a kind of statement, or of one subject, also those superseded, in order of number."""
         return self._all("schema = ?1 AND (?2 IS NULL OR subject = ?2)", schema, subject)
@@ -118,10 +131,13 @@ class StatementArchive:
             f"SELECT {_COLUMNS} FROM statements WHERE {condition} ORDER BY number",  # noqa: S608 - from above
             values,
         )
-        for number, schema, subject, kind, from_ms, to_ms, digest, signature, signed, lines, by in rows:
+        for *names, from_ms, to_ms, digest, said, signature, signed, lines, by in rows:
+            number, schema, subject, kind = names
             evidence = None if lines is None else zlib.decompress(lines)
             what = zlib.decompress(signed)
-            yield Kept(number, schema, subject, kind, from_ms, to_ms, digest, signature, what, evidence, by)
+            yield Kept(
+                number, schema, subject, kind, from_ms, to_ms, digest, said, signature, what, evidence, by
+            )
 
     def close(self) -> None:
         self._db.close()
@@ -155,30 +171,32 @@ class StatementStore(StatementArchive):
         to_ms: int,
         content: Mapping[str, Any],
         evidence: Mapping[str, bytes] | None = None,
+        basis: Mapping[str, Any] | None = None,
     ) -> Kept | None:
         """Keep a statement about `subject` in the period [from_ms, to_ms), as the next of the chain.
 
         If the newest one of the same schema, subject and period says the same, nothing is done and the
         answer is None. If it says something else, the new one supersedes it. `content` are the members that
         only this schema has; those that place it in the chain are added. `evidence` are canonical values by
-        name, which `content` covers by digests; they are kept and sent with it.
+        name, which `content` covers by digests; they are kept and sent with it. `basis` are further members:
+        if another basis leads to the same content, that is no other statement.
 
         Raises ValueError for content that JSON cannot carry exactly.
         """
-        said = sha256(canonical(content)).hexdigest()
+        says = digest_of(content)
         period = (schema, subject, kind, from_ms, to_ms)
         lines = canonical_object(evidence) if evidence else None
         self._db.execute("BEGIN IMMEDIATE")
         try:
             newest = self._db.execute(
-                "SELECT number, digest, content FROM statements WHERE schema = ? AND subject = ?"
+                "SELECT number, digest, said FROM statements WHERE schema = ? AND subject = ?"
                 " AND kind = ? AND from_ms = ? AND to_ms = ? ORDER BY number DESC LIMIT 1",
                 period,
             ).fetchone()
             kept = None
-            if newest is None or newest[2] != said:
-                kept = self._next(period, content, newest, lines)
-                self._insert(kept, said)
+            if newest is None or newest[2] != says:
+                kept = self._next(period, says, {**content, **(basis or {})}, newest, lines)
+                self._insert(kept)
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
@@ -189,6 +207,7 @@ class StatementStore(StatementArchive):
     def _next(
         self,
         period: tuple[str, str, str, int, int],
+        says: str,
         content: Mapping[str, Any],
         superseded: tuple[int, str, str] | None,
         evidence: bytes | None,
@@ -213,20 +232,20 @@ class StatementStore(StatementArchive):
             }
         )
         digest = sha256(signed).hexdigest()
-        return Kept(number + 1, *period, digest, self._key.sign(signed), signed, evidence, None)
+        return Kept(number + 1, *period, digest, says, self._key.sign(signed), signed, evidence, None)
 
-    def _insert(self, kept: Kept, said: str) -> None:
+    def _insert(self, kept: Kept) -> None:
         self._db.execute(
             "UPDATE statements SET superseded_by = ? WHERE schema = ? AND subject = ? AND kind = ?"
             " AND from_ms = ? AND to_ms = ? AND superseded_by IS NULL",
             (kept.number, kept.schema, kept.subject, kept.kind, kept.from_ms, kept.to_ms),
         )
         self._db.execute(
-            f"INSERT INTO statements ({_COLUMNS}, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",  # noqa: S608 - from above
+            f"INSERT INTO statements ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",  # noqa: S608 - from above
             (
                 kept.number, kept.schema, kept.subject, kept.kind, kept.from_ms, kept.to_ms,
-                kept.digest, kept.signature, zlib.compress(kept.signed),
-                None if kept.evidence is None else zlib.compress(kept.evidence), said,
+                kept.digest, kept.said, kept.signature, zlib.compress(kept.signed),
+                None if kept.evidence is None else zlib.compress(kept.evidence),
             ),
         )  # fmt: skip
         self._db.execute("INSERT INTO unsent_statements VALUES (?)", (kept.number,))

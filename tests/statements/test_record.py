@@ -17,9 +17,8 @@ from edge_agent.indicators.connected import ConnectedVersions
 from edge_agent.indicators.periods import Period, PeriodKind
 from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.model.equipment import Register
-from edge_agent.recording import keep
 from edge_agent.statements.keys import signing_key
-from edge_agent.statements.record import SETTLE_MS, Draft, RecordMaker
+from edge_agent.statements.record import SETTLE_MS, Draft, RecordMaker, keep
 from edge_agent.statements.store import StatementStore
 from edge_agent.states.history import Changes, History
 from tests.statements.plant import MARCH, REGISTER, at, day, maker, write
