@@ -106,7 +106,7 @@ def _site(config: Path, definition: str | None) -> Site:
 
 
 def _corrected(path: Path, site: Site, register: Path, processes: Path | None, time_ms: int) -> Register:
-    """The register in the file; what it does not tell is that of the register in force at that time."""
+    """The register in the file; the headcount, which it does not tell, is that in force at that time."""
     found, problems = read_register(
         register, str(register), None if processes is None else (processes, str(processes))
     )
@@ -116,7 +116,7 @@ def _corrected(path: Path, site: Site, register: Path, processes: Path | None, t
         sys.exit(EXIT_MISTAKES)
     with closing(RegisterVersions(path)) as versions:
         known = versions.at(time_ms) or site.register
-    return replace(found, processes=found.processes or known.processes, headcount=known.headcount)
+    return replace(found, headcount=known.headcount)
 
 
 def _opened(path: Path, site: Site, *, show: bool) -> StatementArchive:
