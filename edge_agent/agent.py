@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from edge_agent.contract.messages import Status
 from edge_agent.contract.topics import RecordClass
 from edge_agent.driver import DriverError, load_driver
 from edge_agent.figures import Figures
+from edge_agent.indicators.connected import ConnectedVersions
 from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.lock import DataDirLock
@@ -27,6 +28,8 @@ from edge_agent.model.clock import CLOCK
 from edge_agent.model.equipment import Equipment
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause
+from edge_agent.recording import Recorder, connected
+from edge_agent.statements.keys import signing_key
 from edge_agent.states.counters import Counters, Number
 from edge_agent.states.history import GATEWAY_DOWN
 from edge_agent.states.tracker import Interval, StateTracker
@@ -61,18 +64,20 @@ class Agent:
     def __init__(self, site: Site) -> None:
         """Put everything together and take the data folder. Does not connect anywhere.
 
-        Raises DataDirBusyError, JournalFormatError, sqlite3.Error, OSError (a file of the configuration
-        that has gone since it was checked).
+        Raises DataDirBusyError, JournalFormatError, KeyFileError, sqlite3.Error, OSError (a file of the
+        configuration that has gone since it was checked).
         """
         self.site = site
         self._lock = DataDirLock(site.data_dir)
         try:
+            self._key = signing_key(site.data_dir)
             self._keeper = HistoryKeeper(site.data_dir / "history.db")
-            self._keep_register()
+            self._keep_configuration()
             self.journal = Journal(
                 site.data_dir / "journal.db",
                 {u.id: frozenset(RecordClass(name) for name in u.carries) for u in site.uplinks},
             )
+            self.recorder = Recorder(site, self._key, self.journal)
             self.uplinks = [MqttUplink(u, self.journal, self._status, self._event) for u in site.uplinks]
         except BaseException:
             self._lock.release()
@@ -86,7 +91,7 @@ class Agent:
         enabled = [c for c in site.connections if c.enabled]
         self._connected = [e for c in enabled for e in self._by_connection[c.id]]
         self._start_tracking()
-        self.figures = Figures(site, self._keeper, self._links, self.tracker, self._append)
+        self.figures = Figures(site, self._keeper, self._links, self.tracker, self._append, self._key)
         self.supervisors = [
             ConnectionSupervisor(load_driver(c.driver)(c, tag_sets(c)), self, phase)
             for c, phase in zip(enabled, phases(len(enabled)), strict=True)
@@ -94,12 +99,13 @@ class Agent:
         self._acquisition: list[asyncio.Task[None]] = []
         self._services: list[asyncio.Task[None]] = []
 
-    def _keep_register(self) -> None:
-        versions = RegisterVersions(self.site.data_dir / "history.db")
-        try:
-            versions.keep(self.site.register, CLOCK.now_ms())
-        finally:
-            versions.close()
+    def _keep_configuration(self) -> None:
+        """What figures of this time will be counted on, whenever that is done."""
+        path, now = self.site.data_dir / "history.db", CLOCK.now_ms()
+        with closing(RegisterVersions(path)) as registers:
+            registers.keep(self.site.register, now)
+        with closing(ConnectedVersions(path)) as versions:
+            versions.keep(connected(self.site), now)
 
     def _start_tracking(self) -> None:
         now = CLOCK.now_ms()
@@ -150,12 +156,20 @@ class Agent:
                 first=first,
                 last=last,
             )
+        if self.recorder.key_before is not None:
+            self._event(
+                "key_changed",
+                "statements are signed with another key from now on",
+                before=self.recorder.key_before,
+                after=self._key.public,
+            )
         self._append(RecordClass.REGISTER, "", messages.register(self.site.register, now))
         for equipment in self.site.register.equipment:
             self._announce(equipment.id, now)
         self._services = [
             *(_named(f"uplink {u.id}", u.run()) for u in self.uplinks),
             _named("housekeeping", self._keep_house()),
+            _named("statements", self.recorder.run()),
             *(_named(name, work) for name, work in self.figures.services().items()),
         ]
         self._acquisition = [_named(f"connection {s.id}", s.run()) for s in self.supervisors]
@@ -173,6 +187,7 @@ class Agent:
         self._event("agent_stopped", f"version {__version__}")
         await self._drain(drain_s)
         await _end(self._services)
+        self.recorder.close()
         await self.journal.close()
         await self._save_history()
         self._keeper.close()
@@ -300,6 +315,7 @@ class Agent:
             version=__version__,
             configuration=self.site.digest,
             clock_offset_ms=CLOCK.offset_ms(),
+            key=self._key.public,
         )
 
     # What has to be done now and then.

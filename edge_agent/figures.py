@@ -18,6 +18,7 @@ from edge_agent.indicators.machine_time import MADE_UP_MS, MachineTime
 from edge_agent.indicators.periods import Period
 from edge_agent.keeping import HistoryKeeper
 from edge_agent.model.clock import CLOCK
+from edge_agent.statements.keys import SigningKey, signed
 from edge_agent.states.tracker import StateTracker
 
 log = logging.getLogger(__name__)
@@ -37,13 +38,20 @@ class Figures:
     """The figures of one site, made from what the trackers know and the history has kept."""
 
     def __init__(
-        self, site: Site, keeper: HistoryKeeper, links: LinkTracker, tracker: StateTracker, append: Append
+        self,
+        site: Site,
+        keeper: HistoryKeeper,
+        links: LinkTracker,
+        tracker: StateTracker,
+        append: Append,
+        key: SigningKey,
     ) -> None:
         self._site = site
         self._keeper = keeper
         self._links = links
         self._tracker = tracker
         self._append = append
+        self._key = key
         zone = ZoneInfo(site.gateway.timezone)
         self._calculators = [
             Calculator(one, site.gateway.enterprise, site.register, zone) for one in site.definitions
@@ -70,9 +78,9 @@ class Figures:
         now = CLOCK.now_ms()
         states = {e.id: self._tracker.current(e.id).state.state for e in self._site.register.equipment}
         for calculator in self._calculators:
-            statements = calculator.statements(self._links, states, now)
+            statements = signed(calculator.statements(self._links, states, now), self._key)
             self.statements[calculator.definition.id] = statements
-            self._append(RecordClass.STATEMENTS, calculator.definition.id, statements)
+            self._append(RecordClass.STATEMENTS, f"indicator/{calculator.definition.id}", statements)
             await asyncio.sleep(0)  # each takes some milliseconds where there are hundreds of machines
 
     async def _account(self) -> None:

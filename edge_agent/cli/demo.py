@@ -122,6 +122,7 @@ def summary(agent: Agent) -> dict[str, Any]:
             }
             for name, statements in agent.figures.statements.items()
             for figure in statements.figures
+            if figure.scope.level != "line"
         ],
         "readings": reading_counts(agent),
     }

@@ -8,24 +8,24 @@ from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from edge_agent.cli.words import CLAIMS, counts_text, rate_text, reason_text
+from edge_agent.cli.evidence import claims_table, console, lines_tables, rates_table, table
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError, did_you_mean
 from edge_agent.config.site import Site, load_site, stale_after_ms
-from edge_agent.contract.messages import EquipmentEvidence, Statements
 from edge_agent.indicators.calculate import Calculator, Line
-from edge_agent.indicators.claims import Claim, claims_of_connection, claims_of_register, claims_of_tags
+from edge_agent.indicators.claims import (
+    WINDOW_MS,
+    claims_of_connection,
+    claims_of_register,
+    claims_of_tags,
+)
 from edge_agent.indicators.definitions import Definition
-from edge_agent.indicators.kept import KeptEvidence
-from edge_agent.model.state import MachineState
+from edge_agent.indicators.kept import KeptHistory
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
-_PLAIN_WIDTH = 200
 
 _config = click.option(
     "--config",
@@ -43,10 +43,10 @@ def indicators() -> None:
 @_config
 def list_(config: Path | None) -> None:
     """List the definitions: id, version, title and standing."""
-    table = _table("口径 id", "版本 version", "名称 title", "", "依据 standing")
+    rows = table("口径 id", "版本 version", "名称 title", "", "依据 standing")
     for one in _known(config)[0].values():
-        table.add_row(one.id, str(one.version), one.title["zh"], one.title["en"], one.standing)
-    _console().print(table)
+        rows.add_row(one.id, str(one.version), one.title["zh"], one.title["en"], one.standing)
+    console().print(rows)
 
 
 @indicators.command()
@@ -119,104 +119,39 @@ def _connected(definition: Definition) -> str:
 
 
 def _figures(definition: Definition, site: Site) -> None:
+    zone = ZoneInfo(site.gateway.timezone)
+    calculator = Calculator(definition, site.gateway.enterprise, site.register, zone)
     try:
-        kept = KeptEvidence(site.data_dir / "history.db", stale_after_ms(site))
+        history = KeptHistory(site.data_dir / "history.db")
+        as_of_ms = history.alive_ms()
+        if as_of_ms is None:
+            _fail(f"{site.data_dir}: no agent has run here yet 尚无运行记录")
+        members = site.register.by_id
+        since_ms = as_of_ms - max(calculator.window_ms, WINDOW_MS)
+        kept = history.evidence(members, since_ms, as_of_ms, stale_after_ms(site))
+        states = history.states(members, as_of_ms + 1)
+        history.close()
     except sqlite3.Error as error:
         _fail(f"{site.data_dir}: no history can be read: {error}; has the agent run yet? 尚无运行记录")
-    if kept.as_of_ms is None:
-        _fail(f"{site.data_dir}: no agent has run here yet 尚无运行记录")
-    zone = ZoneInfo(site.gateway.timezone)
-    as_of = datetime.fromtimestamp(kept.as_of_ms / 1000, zone)
+    as_of = datetime.fromtimestamp(as_of_ms / 1000, zone)
     click.echo(f"\n截至 as of {as_of:%Y-%m-%d %H:%M:%S %z}, register {site.register.version[:12]}")
-    states = {one.id: kept.states.get(one.id, MachineState.UNKNOWN) for one in site.register.equipment}
-    calculator = Calculator(definition, site.gateway.enterprise, site.register, zone)
-    statements = calculator.statements(kept, states, kept.as_of_ms)
-    console = _console()
-    console.print(_rates(statements))
-    for title, table in _lines(statements, zone):
-        console.print(Text(f"\n{title}", style="bold"))
-        console.print(table)
+    statements = calculator.statements(kept, states, as_of_ms)
+    out = console()
+    out.print(rates_table(statements.definition, statements.figures))
+    lines: list[Line] = [*statements.equipment, *statements.processes]
+    for title, rows in lines_tables(lines, zone, windowed=statements.from_ < statements.to):
+        out.print(Text(f"\n{title}", style="bold"))
+        out.print(rows)
     day = as_of.date()
     tags = {e.id: {tag.id for tag in e.tags} for c in site.connections for e in c.equipment}
     claims = [
-        *claims_of_connection(site.register, day, kept, kept.as_of_ms),
+        *claims_of_connection(site.register, day, kept, as_of_ms),
         *claims_of_tags(site.register, day, tags),
         *claims_of_register(site.register, day),
     ]
     if claims:
-        console.print(Text("\n无证据或不一致 Claims without evidence, and contradictions", style="bold"))
-        console.print(_claims(claims))
-
-
-def _rates(statements: Statements) -> Table:
-    table = _table("范围 scope", "分子/分母 n/d", "比率 rate", "原因 reason", "未知 unknown")
-    for figure in statements.figures:
-        table.add_row(
-            "企业 enterprise" if figure.scope.level == "enterprise" else figure.scope.id,
-            counts_text(statements.definition, figure),
-            rate_text(statements.definition, figure),
-            reason_text(figure.reason) if figure.reason else "",
-            str(figure.unknown),
-        )
-    return table
-
-
-def _lines(statements: Statements, zone: ZoneInfo) -> list[tuple[str, Table]]:
-    """Counted, in the denominator alone, and in neither: a table each, if there is something for it."""
-    lines: list[Line] = [*statements.equipment, *statements.processes]
-    parts = {
-        "计入分子 In the numerator": [one for one in lines if one.in_numerator],
-        "仅计入分母 In the denominator, not in the numerator": [
-            one for one in lines if one.in_denominator and not one.in_numerator
-        ],
-        "不计入 Not counted": [one for one in lines if not one.in_denominator and not one.in_numerator],
-    }
-    tables = []
-    for title, members in parts.items():
-        table = _table("编号 id", "车间 workshop", "原因 reason", "证据 evidence")
-        for one in members:
-            if isinstance(one, EquipmentEvidence):
-                name, evidence = one.equipment, _evidence(one, statements, zone)
-            else:
-                name = one.process
-                evidence = (
-                    f"设备 equipment: {', '.join(one.equipment)}; 数控 NC: {', '.join(one.nc_equipment)}"
-                )
-            table.add_row(name, one.workshop, reason_text(one.reason), evidence)
-        if members:
-            tables.append((f"{title}: {len(members)}", table))
-    return tables
-
-
-def _evidence(line: EquipmentEvidence, statements: Statements, zone: ZoneInfo) -> str:
-    parts = [line.state, line.link]
-    if statements.from_ < statements.to:
-        parts.append(f"{line.good_readings} good readings 有效读数")
-    if line.last_good is not None:
-        last = datetime.fromtimestamp(line.last_good / 1000, zone)
-        parts.append(f"last 最近 {last:%Y-%m-%d %H:%M:%S}")
-    return ", ".join(parts)
-
-
-def _claims(claims: list[Claim]) -> Table:
-    table = _table("编号 id", "登记与证据 claim", "")
-    for claim in claims:
-        table.add_row(claim.subject, CLAIMS[claim.kind], claim.detail)
-    return table
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH
-    return console
+        out.print(Text("\n无证据或不一致 Claims without evidence, and contradictions", style="bold"))
+        out.print(claims_table(claims))
 
 
 def _fail(message: str) -> NoReturn:

@@ -13,8 +13,8 @@ from edge_agent.config.errors import ConfigError
 from edge_agent.config.register import read_register
 from edge_agent.config.register_files import EXAMPLE, Language, write_register
 from edge_agent.config.site import load_site
-from edge_agent.indicators.claims import Claim, claims_of_connection, claims_of_register
-from edge_agent.indicators.kept import KeptEvidence
+from edge_agent.indicators.claims import WINDOW_MS, Claim, claims_of_connection, claims_of_register
+from edge_agent.indicators.kept import KeptHistory
 from edge_agent.model.equipment import Register
 
 EXIT_FAILED = 1
@@ -72,16 +72,19 @@ def check(file: Path, processes: Path | None, data: Path | None) -> None:
     if data is None:
         return
     try:
-        kept = KeptEvidence(data / "history.db", {})
+        history = KeptHistory(data / "history.db")
+        as_of_ms = history.alive_ms()
+        if as_of_ms is None:
+            click.echo(f"{data}: no agent has run here yet 尚无运行记录")
+            return
+        kept = history.evidence(found.by_id, as_of_ms - WINDOW_MS, as_of_ms, {})
+        history.close()
     except sqlite3.Error as error:
         click.echo(f"{data}: no history can be read: {error}", err=True)
         sys.exit(EXIT_FAILED)
-    if kept.as_of_ms is None:
-        click.echo(f"{data}: no agent has run here yet 尚无运行记录")
-        return
-    as_of = datetime.fromtimestamp(kept.as_of_ms / 1000).astimezone()
+    as_of = datetime.fromtimestamp(as_of_ms / 1000).astimezone()
     click.echo(f"evidence as of 证据截至 {as_of:%Y-%m-%d %H:%M:%S %z}")
-    _show_claims(claims_of_connection(found, as_of.date(), kept, kept.as_of_ms))
+    _show_claims(claims_of_connection(found, as_of.date(), kept, as_of_ms))
 
 
 @register.command("import")

@@ -17,6 +17,7 @@ from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
 from edge_agent.journal.lock import DataDirBusyError
 from edge_agent.journal.store import JournalFormatError
+from edge_agent.statements.keys import KeyFileError
 
 log = logging.getLogger("edge_agent")
 
@@ -37,7 +38,7 @@ def make_or_exit(site: Site) -> Agent:
     """The agent, or the reason why it cannot start on standard error and exit status 1."""
     try:
         return Agent(site)
-    except (DataDirBusyError, JournalFormatError, sqlite3.Error, OSError) as error:
+    except (DataDirBusyError, JournalFormatError, KeyFileError, sqlite3.Error, OSError) as error:
         click.echo(f"edge-agent cannot start: {error}", err=True)
         sys.exit(EXIT_FAILED)
 

@@ -68,6 +68,8 @@ def _rates(agent: Agent) -> Table:
     table.add_column("未知 unknown", justify="right")
     for name, statements in agent.figures.statements.items():
         for figure in statements.figures:
+            if figure.scope.level == "line":
+                continue  # the table has to fit a screen
             enterprise = figure.scope.level == "enterprise"
             table.add_row(
                 name if enterprise else "",

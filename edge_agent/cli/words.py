@@ -1,6 +1,6 @@
 """How figures, reasons and claims are put to people, in Chinese and English."""
 
-from edge_agent.contract.messages import DefinitionReference, Figure
+from edge_agent.contract.messages import DefinitionReference, Figure, Scope
 from edge_agent.indicators.claims import ClaimKind
 
 _REASONS = {
@@ -29,6 +29,12 @@ CLAIMS = {
 
 def reason_text(reason: str) -> str:
     return _REASONS[reason]
+
+
+def scope_text(scope: Scope) -> str:
+    if scope.level == "enterprise":
+        return "企业 enterprise"
+    return f"{scope.workshop} / {scope.id}" if scope.level == "line" else scope.id
 
 
 def rate_text(definition: DefinitionReference, figure: Figure) -> str:

@@ -16,6 +16,10 @@ _MONEY = re.compile(r"(\d{1,15}|\d{1,3}(,\d{3}){1,4})(\.\d{1,2})?")
 _BETWEEN = re.compile(r"[;；,，、\n]")
 
 
+MOST_FEN = 10**13
+"""Hundreds of such amounts still add up to a whole number that JSON can carry exactly, below 2^53."""
+
+
 class TableReader:
     """Knows which column stands where.
 
@@ -114,8 +118,10 @@ class TableReader:
             return None
         if not isinstance(cell, bool) and _MONEY.fullmatch(text):
             yuan, _, fen = text.replace(",", "").partition(".")
-            return int(yuan) * 100 + int(fen.ljust(2, "0"))
-        expected = "yuan with at most two decimals, such as 1250000 or 1,250,000.50"
+            value = int(yuan) * 100 + int(fen.ljust(2, "0"))
+            if value <= MOST_FEN:
+                return value
+        expected = "yuan with at most two decimals, such as 1,250,000.50; up to 100,000,000,000"
         self.problem(row, column, f'found "{text}"', expected)
         return None
 

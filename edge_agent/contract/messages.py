@@ -88,19 +88,21 @@ class DefinitionReference(Struct, frozen=True, omit_defaults=True):
     aggregation: str = "pooled"
 
 
-class Scope(Struct, frozen=True):
-    """`level` is `enterprise` or `workshop`; `id` is the credit code or the workshop's name."""
+class Scope(Struct, frozen=True, omit_defaults=True):
+    """`level` is `enterprise`, `workshop` or `line`; `id` is the credit code, or the workshop's or line's
+    name. A line is one of `workshop`."""
 
     level: str
     id: str
+    workshop: str = ""
 
 
 class Figure(Struct, frozen=True, omit_defaults=True):
     """An indicator for one scope: counts and rate together.
 
     `rate` is null when it cannot be computed, and `reason` then says why. `unknown` counts the equipment
-    of the denominator whose machine state was unknown. `evidence` is the SHA-256 of the scope's
-    `EquipmentEvidence` or `ProcessEvidence` entries, encoded as JSON in the order of the message.
+    of the denominator whose machine state was unknown. `evidence` is the Merkle root (RFC 6962) over the
+    scope's `EquipmentEvidence` or `ProcessEvidence`, each as canonical JSON (RFC 8785), by id.
     """
 
     scope: Scope
@@ -128,6 +130,7 @@ class EquipmentEvidence(Struct, frozen=True, omit_defaults=True):
     good_readings: int
     last_good: int | None
     weight: int = 1
+    line: str = ""
 
 
 class ProcessEvidence(Struct, frozen=True):
@@ -147,7 +150,8 @@ class Statements(Numbered, frozen=True, tag="fta.indicator/1", kw_only=True):
     """One definition's figures for every scope, with the evidence to recompute them.
 
     The period ends at `to`; it begins at `from_`, which is `to` for a figure of an instant. The evidence is
-    in `equipment`, or in `processes` if the definition counts those.
+    in `equipment`, or in `processes` if the definition counts those, by id. `signature` is made with `key`
+    over what `canonical.signed_part` gives.
     """
 
     time: int
@@ -159,6 +163,60 @@ class Statements(Numbered, frozen=True, tag="fta.indicator/1", kw_only=True):
     equipment: Sequence[EquipmentEvidence]
     processes: Sequence[ProcessEvidence] = ()
     register_version: str = ""
+    key: str = ""
+    signature: str = ""
+
+
+class Superseded(Struct, frozen=True):
+    """The statement in whose place another one stands."""
+
+    number: int
+    digest: str
+
+
+class Claim(Struct, frozen=True):
+    """What the register claims and the evidence does not support, or what it leaves out."""
+
+    kind: str
+    subject: str
+    detail: str
+
+
+class RecordEvidence(Struct, frozen=True, omit_defaults=True):
+    """What a statement of record stands on: the text of its definition, and the lines that were counted."""
+
+    rule: str
+    equipment: Sequence[EquipmentEvidence] = ()
+    processes: Sequence[ProcessEvidence] = ()
+
+
+class StatementOfRecord(Numbered, frozen=True, tag="fta.statement/1", kw_only=True):
+    """One definition's figures as of the end of a day or month: signed, one of a chain, never changed.
+
+    Only the type: the message is the canonical bytes that were signed, with `signature` and `evidence`.
+    """
+
+    number: int
+    previous: str | None
+    supersedes: Superseded | None
+    time: int
+    agent: str
+    key: str
+    signature: str
+    subject: str
+    period: str
+    from_: int = msgspec.field(name="from")
+    to: int
+    timezone: str
+    gateway: str
+    definition: DefinitionReference
+    evidence_from: int
+    evidence_to: int
+    register_digest: str
+    register_version: str
+    figures: Sequence[Figure]
+    claims: Sequence[Claim]
+    evidence: RecordEvidence
 
 
 class StateTime(Struct, frozen=True, omit_defaults=True):
@@ -265,8 +323,9 @@ class Status(Message, frozen=True, tag="fta.status/1", kw_only=True):
     """The gateway's presence. Not numbered: the Will carries it when nobody can count any more.
 
     `last_seq` is the newest number given out on this uplink, `acknowledged_seq` the newest that the broker
-    confirmed with all before it; `since` is when `online` became what it is. In the Will, written before
-    the fact, `time` and `since` are those of the connection.
+    confirmed with all before it; `key` is the public key of the gateway's signatures; `since` is when
+    `online` became what it is. In the Will, written before the fact, `time` and `since` are those of the
+    connection.
     """
 
     online: bool
@@ -277,6 +336,7 @@ class Status(Message, frozen=True, tag="fta.status/1", kw_only=True):
     clock_offset_ms: int = 0
     last_seq: int = 0
     acknowledged_seq: int = 0
+    key: str = ""
 
 
 class ReplayRequest(Message, frozen=True, tag="fta.replay-request/1", kw_only=True):
@@ -323,6 +383,7 @@ AnyMessage = (
     | State
     | Event
     | Statements
+    | StatementOfRecord
     | Account
     | RegisterMessage
     | Status

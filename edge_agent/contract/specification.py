@@ -22,7 +22,7 @@ PARAMETERS = {
     "equipment": "Id of an equipment in the asset register",
     "name": "First part of a definition's id",
     "variant": "Second part of a definition's id",
-    "period": "hour or day",
+    "period": "Kind of period: hour, day, month",
 }
 """What stands in braces in topics."""
 
@@ -48,6 +48,7 @@ CHANNELS = (
     Channel("state/{equipment}", (messages.State,), True),
     Channel("telemetry/{equipment}", (messages.Telemetry,), False),
     Channel("indicator/{name}/{variant}", (messages.Statements,), True),
+    Channel("statement/{name}/{variant}/{period}", (messages.StatementOfRecord,), True),
     Channel("account/{equipment}/{period}", (messages.Account,), True),
     Channel("event", (messages.Event,), False),
     Channel(REPLAY_REQUEST, (messages.ReplayRequest,), False, asks=True),

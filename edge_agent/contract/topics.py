@@ -22,7 +22,7 @@ REPLAY_RESPONSE = "replay/response"
 _SUFFIX = {
     RecordClass.READINGS: "telemetry/{}",
     RecordClass.STATES: "state/{}",
-    RecordClass.STATEMENTS: "indicator/{}",
+    RecordClass.STATEMENTS: "{}",  # indicator/... of the moment, statement/... of record
     RecordClass.EVENTS: "event",
     RecordClass.REGISTER: "register",
     RecordClass.ACCOUNTS: "account/{}",
@@ -43,7 +43,7 @@ class Topics:
         return f"{self.root}/status"
 
     def of(self, record_class: RecordClass, subject: str) -> str:
-        """Topic of a record; `subject` is what it is about: equipment, definition, or equipment and kind of
-        period with a slash between; "" where there is none.
+        """Topic of a record; `subject` is what it is about: equipment, or equipment and kind of period with
+        a slash between; with statements also which kind of them; "" where there is none.
         """
         return f"{self.root}/{_SUFFIX[record_class].format(subject)}"

@@ -1,10 +1,12 @@
 """From register, definition and evidence to figures: pure functions, nothing is looked up elsewhere."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, tzinfo
+from dataclasses import dataclass
+from datetime import date, tzinfo
 from typing import Protocol, TypeAlias
 
+from edge_agent.contract.canonical import canonical_line, canonical_list
+from edge_agent.contract.merkle import leaf, root
 from edge_agent.contract.messages import (
     DefinitionReference,
     EquipmentEvidence,
@@ -12,7 +14,6 @@ from edge_agent.contract.messages import (
     ProcessEvidence,
     Scope,
     Statements,
-    encode,
 )
 from edge_agent.indicators.definitions import (
     HEADCOUNT,
@@ -21,6 +22,7 @@ from edge_agent.indicators.definitions import (
     equipment_columns,
     process_columns,
 )
+from edge_agent.indicators.periods import local_day
 from edge_agent.model.equipment import Equipment, Process, Register
 from edge_agent.model.expression import Expression
 from edge_agent.model.link import LinkLevel
@@ -40,6 +42,18 @@ class Evidence(Protocol):
 Line: TypeAlias = EquipmentEvidence | ProcessEvidence
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What one definition gives: its figures, and the lines that they are counted from, by id."""
+
+    figures: Sequence[Figure]
+    equipment: Sequence[EquipmentEvidence]
+    processes: Sequence[ProcessEvidence]
+    """The one that is not counted is empty."""
+    lines: bytes
+    """The lines as canonical JSON."""
+
+
 class Calculator:
     """One definition over one enterprise's register; expressions are compiled once."""
 
@@ -50,11 +64,20 @@ class Calculator:
         self.definition = definition
         self._enterprise = enterprise
         self._register = register
+        self._equipment = sorted(register.equipment, key=_id)
         self._zone = zone
         self._per_head = definition.denominator == HEADCOUNT
         self._denominator = None if self._per_head else Expression(definition.denominator)
         self._numerator = Expression(definition.numerator)
-        self._reference = DefinitionReference(
+        self.columns = self._numerator.names.union(self._denominator.names if self._denominator else ())
+        """The columns that its filters ask for."""
+        self._passes: dict[str, tuple[bool, bool]] = {}
+        self._scopes = self._all_scopes()
+        self._places = {
+            (one.workshop, one.id) if one.level == "line" else (one.id, ""): place
+            for place, one in enumerate(self._scopes)
+        }
+        self.reference = DefinitionReference(
             id=definition.id,
             version=definition.version,
             digest=definition.digest,
@@ -65,55 +88,86 @@ class Calculator:
             aggregation=definition.aggregation,
         )
 
+    def _all_scopes(self) -> list[Scope]:
+        """The enterprise, its workshops, and their lines where equipment is counted: processes have none."""
+        scopes = [Scope("enterprise", self._enterprise)]
+        for workshop in self._register.workshops:
+            scopes.append(Scope("workshop", workshop))
+            if self.definition.counts == "equipment":
+                members = (one.line for one in self._register.equipment if one.workshop == workshop)
+                scopes += [Scope("line", name, workshop) for name in dict.fromkeys(members) if name]
+        return scopes
+
+    def _scopes_of(self, line: Line) -> set[int]:
+        """The places in `_scopes` of those that the line belongs to."""
+        workshop = self._places.get((line.workshop, ""), 0)
+        if isinstance(line, EquipmentEvidence):
+            return {0, workshop, self._places.get((line.workshop, line.line), 0)}
+        return {0, workshop}
+
     def statements(self, evidence: Evidence, states: Mapping[str, MachineState], now_ms: int) -> Statements:
-        """Figures for the enterprise and each workshop at `now_ms`; `states` of all registered equipment."""
+        """The figures of the moment `now_ms`; `states` of all registered equipment."""
         # Dates in the register are those of the plant's calendar.
-        day = datetime.fromtimestamp(now_ms / 1000, self._zone).date()
+        count = self.count(evidence, states, now_ms, local_day(now_ms, self._zone))
+        return Statements(
+            time=now_ms,
+            definition=self.reference,
+            from_=now_ms - self.window_ms,
+            to=now_ms,
+            register_digest=self._register.digest,
+            register_version=self._register.version,
+            figures=count.figures,
+            equipment=count.equipment,
+            processes=count.processes or (),
+        )
+
+    def count(
+        self, evidence: Evidence, states: Mapping[str, MachineState], as_of_ms: int, day: date
+    ) -> Count:
+        """Figures for the enterprise, each workshop and each line, of equipment in service on `day`, by what
+        was proved as of `as_of_ms`."""
         equipment: list[EquipmentEvidence] = []
         processes: list[ProcessEvidence] = []
         lines: Sequence[Line]
         if self.definition.counts == "process":
-            lines = processes = [self._judge_process(one, day) for one in self._register.processes]
+            lines = processes = [
+                self._judge_process(one, day) for one in sorted(self._register.processes, key=_id)
+            ]
         else:
             lines = equipment = [
-                self._judge(one, evidence, states[one.id], day, now_ms) for one in self._register.equipment
+                self._judge(one, evidence, states[one.id], day, as_of_ms) for one in self._equipment
             ]
-        figures = [self._figure(Scope("enterprise", self._enterprise), lines, day)]
-        figures += [
-            self._figure(Scope("workshop", name), [line for line in lines if line.workshop == name], day)
-            for name in self._register.workshops
+        texts = [canonical_line(line) for line in lines]
+        members: list[list[tuple[Line, bytes]]] = [[] for _ in self._scopes]
+        for place, text in enumerate(texts):
+            hashed = lines[place], leaf(text)
+            for scope in self._scopes_of(lines[place]):
+                members[scope].append(hashed)
+        figures = [
+            self._figure(scope, of_scope, day) for scope, of_scope in zip(self._scopes, members, strict=True)
         ]
-        return Statements(
-            time=now_ms,
-            definition=self._reference,
-            from_=now_ms - self._window_ms(),
-            to=now_ms,
-            register_digest=self._register.digest,
-            register_version=self._register.version,
-            figures=figures,
-            equipment=equipment,
-            processes=processes or (),
-        )
+        return Count(figures, equipment, processes, canonical_list(texts))
 
-    def _window_ms(self) -> int:
+    @property
+    def window_ms(self) -> int:
+        """How far back evidence is looked at; 0 if only the instant counts."""
         rule = self.definition.connected
         return round(rule.window * 1000) if rule is not None and rule.window is not None else 0
 
     def _judge(
         self, equipment: Equipment, evidence: Evidence, state: MachineState, day: date, now_ms: int
     ) -> EquipmentEvidence:
-        rule, window_ms = self.definition.connected, self._window_ms()
+        rule, window_ms = self.definition.connected, self.window_ms
         good = evidence.good_readings(equipment.id, now_ms - window_ms) if window_ms else 0
         level = evidence.level(equipment.id, now_ms)
-        columns = equipment_columns(equipment)
         in_denominator = in_numerator = False
         if not equipment.in_service(day):
             reason = "not_in_service"
-        elif self._denominator is not None and not self._denominator.holds(columns):
+        elif not self._filtered(equipment)[0]:
             reason = "outside_denominator"
         else:
             in_denominator = not self._per_head
-            if not self._numerator.holds(columns):
+            if not self._filtered(equipment)[1]:
                 reason = "outside_numerator"
             elif rule is not None and not _connected(rule, level, good):
                 reason = f"link_below_{rule.level}"
@@ -128,6 +182,7 @@ class Calculator:
         return EquipmentEvidence(
             equipment=equipment.id,
             workshop=equipment.workshop,
+            line=equipment.line,
             in_denominator=in_denominator,
             in_numerator=in_numerator,
             reason=reason,
@@ -138,10 +193,20 @@ class Calculator:
             weight=weight,
         )
 
+    def _filtered(self, equipment: Equipment) -> tuple[bool, bool]:
+        """Whether its line of the register passes the filters of denominator and numerator."""
+        found = self._passes.get(equipment.id)
+        if found is None:
+            columns = equipment_columns(equipment)
+            found = (
+                self._denominator is None or self._denominator.holds(columns),
+                self._numerator.holds(columns),
+            )
+            self._passes[equipment.id] = found
+        return found
+
     def _judge_process(self, process: Process, day: date) -> ProcessEvidence:
-        serving = [
-            one for one in self._register.equipment if process.id in one.processes and one.in_service(day)
-        ]
+        serving = [one for one in self._equipment if process.id in one.processes and one.in_service(day)]
         nc = [one.id for one in serving if one.nc]
         columns = process_columns(process, len(nc), len(serving))
         in_denominator = in_numerator = False
@@ -163,7 +228,8 @@ class Calculator:
             nc_equipment=nc,
         )
 
-    def _figure(self, scope: Scope, lines: Sequence[Line], day: date) -> Figure:
+    def _figure(self, scope: Scope, hashed: Sequence[tuple[Line, bytes]], day: date) -> Figure:
+        lines = [line for line, _ in hashed]
         numerator = sum(_weight(line) for line in lines if line.in_numerator)
         denominator = sum(_weight(line) for line in lines if line.in_denominator)
         headcount = self._register.headcount if scope.level == "enterprise" else None
@@ -183,9 +249,13 @@ class Calculator:
             denominator=denominator,
             rate=None if reason else numerator / denominator,
             unknown=sum(line.in_denominator and _unknown(line) for line in lines),
-            evidence=hashlib.sha256(encode(lines)).hexdigest(),
+            evidence=root([digest for _, digest in hashed]),
             reason=reason,
         )
+
+
+def _id(one: Equipment | Process) -> str:
+    return one.id
 
 
 def _weight(line: Line) -> int:

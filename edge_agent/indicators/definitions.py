@@ -147,11 +147,15 @@ class Definition(Options):
         return _filter(value, info)
 
     @property
-    def digest(self) -> str:
-        """SHA-256 of what the definition's file says, as JSON: what it leaves open is left out."""
+    def text(self) -> str:
+        """What the definition's file says, as JSON: what it leaves open is left out."""
         content = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return json.dumps(content, sort_keys=True, ensure_ascii=False)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def _filter(text: str, info: ValidationInfo) -> str:

@@ -1,61 +1,105 @@
-"""Evidence as the history file has it: read only, for figures that are worked out beside the agent."""
+"""Evidence and states as of any moment, as the history file has them: read only, also beside an agent."""
 
+import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.indicators.periods import HOUR_MS
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState
 
+BUSY_S = 30.0
+"""How long to wait for another process that writes to the history."""
+
 
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """A history file to look at, whether an agent is running on it or not. Raises sqlite3.Error."""
+    """A history file to look at, whether an agent is running on it or not, from one thread at a time.
+
+    Raises sqlite3.Error.
+    """
     uri = f"{path.absolute().as_uri()}?mode=ro"
     if not path.with_name(f"{path.name}-wal").exists():
         # Nobody has it open. Without this, looking would leave files beside it.
         uri += "&immutable=1"
-    return sqlite3.connect(uri, uri=True)
+    return sqlite3.connect(uri, uri=True, check_same_thread=False)
 
 
+@dataclass(frozen=True, slots=True)
 class KeptEvidence:
-    """What a data folder proves, as of the moment at which its agent last noted that it was alive."""
+    """What equipment had proved as of a moment, out of the hours on record before it."""
 
-    def __init__(self, path: Path, stale_after_ms: Mapping[str, int]) -> None:
-        """`path` is the history file; `stale_after_ms` how long an equipment is live after a good reading.
-
-        Raises sqlite3.Error.
-        """
-        self._stale_after_ms = stale_after_ms
-        db = open_read_only(path)
-        try:
-            row = db.execute("SELECT time_ms FROM alive").fetchone()
-            self.as_of_ms: int | None = row[0] if row is not None else None
-            """None if no agent has run on the folder yet."""
-            self._hours: dict[str, list[tuple[int, int]]] = {}
-            for equipment, good, last_ms in db.execute(
-                "SELECT equipment, good_readings, last_good_ms FROM evidence"
-            ):
-                self._hours.setdefault(equipment, []).append((good, last_ms))
-            self.states: dict[str, MachineState] = {
-                equipment: MachineState(state)
-                for equipment, state, _ in db.execute(
-                    "SELECT equipment, state, max(start_ms) FROM intervals GROUP BY equipment"
-                )
-            }
-            """The newest state of each equipment."""
-        finally:
-            db.close()
+    hours: Mapping[str, list[tuple[int, int]]]
+    """By equipment: good readings and the time of the newest, of each hour that was asked for."""
+    last_good: Mapping[str, int]
+    """Time of the newest good reading on record; equipment without one is not in it."""
+    stale_after_ms: Mapping[str, int]
+    """How long an equipment is live after a good reading."""
 
     def level(self, equipment: str, now_ms: int) -> LinkLevel:
         """`live` if readings came to the last; what the endpoint accepted is not on record."""
-        last_ms = self.last_good_ms(equipment)
-        limit_ms = self._stale_after_ms.get(equipment, 0)
+        last_ms = self.last_good.get(equipment)
+        limit_ms = self.stale_after_ms.get(equipment, 0)
         return (
             LinkLevel.LIVE if last_ms is not None and now_ms - last_ms <= limit_ms else LinkLevel.REGISTERED
         )
 
     def good_readings(self, equipment: str, from_ms: int) -> int:
-        return sum(good for good, last_ms in self._hours.get(equipment, ()) if last_ms >= from_ms)
+        return sum(good for good, last_ms in self.hours.get(equipment, ()) if last_ms >= from_ms)
 
     def last_good_ms(self, equipment: str) -> int | None:
-        return max((last_ms for _, last_ms in self._hours.get(equipment, ())), default=None)
+        return self.last_good.get(equipment)
+
+
+_HOURS = """
+SELECT equipment, good_readings, last_good_ms FROM json_each(?) AS wanted
+JOIN evidence ON equipment = wanted.value AND hour_ms >= ? AND hour_ms < ?
+"""
+
+_LAST_GOOD = """
+SELECT value, (SELECT last_good_ms FROM evidence WHERE equipment = value AND hour_ms < ?2
+               ORDER BY hour_ms DESC LIMIT 1)
+FROM json_each(?1)
+"""
+
+_STATES = """
+SELECT value, (SELECT state FROM intervals WHERE equipment = value AND start_ms < ?2
+               ORDER BY start_ms DESC LIMIT 1)
+FROM json_each(?1)
+"""
+
+
+class KeptHistory:
+    """A history file. What a question costs does not grow with the history. All methods may raise
+    sqlite3.Error."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = open_read_only(path)
+
+    def alive_ms(self) -> int | None:
+        """When the agent last noted that it was alive, with all that it knew by then; None before that."""
+        row = self._db.execute("SELECT time_ms FROM alive").fetchone()
+        return None if row is None else int(row[0])
+
+    def evidence(
+        self, equipment: Collection[str], from_ms: int, to_ms: int, stale_after_ms: Mapping[str, int]
+    ) -> KeptEvidence:
+        """What `equipment` proved in the clock hours (UTC) that begin before `to_ms`, with those from
+        `from_ms` on at hand to be counted."""
+        wanted = json.dumps(list(equipment))
+        hours: dict[str, list[tuple[int, int]]] = {}
+        begin = from_ms // HOUR_MS * HOUR_MS
+        for name, good, last_ms in self._db.execute(_HOURS, (wanted, begin, to_ms)):
+            hours.setdefault(name, []).append((good, last_ms))
+        newest = dict(self._db.execute(_LAST_GOOD, (wanted, to_ms)))
+        last_good = {name: last_ms for name, last_ms in newest.items() if last_ms is not None}
+        return KeptEvidence(hours, last_good, stale_after_ms)
+
+    def states(self, equipment: Collection[str], to_ms: int) -> dict[str, MachineState]:
+        """What each did at the end of the time up to `to_ms`; unknown where nothing is on record."""
+        rows = self._db.execute(_STATES, (json.dumps(list(equipment)), to_ms))
+        return {name: MachineState(state or MachineState.UNKNOWN) for name, state in rows}
+
+    def close(self) -> None:
+        self._db.close()

@@ -28,8 +28,8 @@ def local_ms(day: date, at: time, zone: tzinfo) -> int:
     return round(datetime.combine(day, at, zone).timestamp() * 1000)
 
 
-def local_day(time_ms: int, zone: tzinfo) -> date:
-    """The day that `time_ms` is in."""
+def local_day(time_ms: int, zone: tzinfo | None) -> date:
+    """The day that `time_ms` is in; without a zone, by the computer's clocks."""
     # From whole seconds: a division of the milliseconds could round up into the next day.
     return datetime.fromtimestamp(time_ms // 1000, UTC).astimezone(zone).date()
 

@@ -103,23 +103,32 @@ class Register:
         Columns that were added to the first thirteen are left out of a line that does not fill them, so
         that they change no digest by being known.
         """
-        return _sha256([_line(one) for one in sorted(self.equipment, key=lambda one: one.id)])
+        return _sha256(self.lines)
+
+    @cached_property
+    def lines(self) -> list[dict[str, Any]]:
+        """The equipment by id, column by column, as the digest is taken over it: dates as text."""
+        return [_line(one) for one in sorted(self.equipment, key=lambda one: one.id)]
+
+    @cached_property
+    def process_lines(self) -> list[dict[str, Any]]:
+        """The processes by id, column by column, as the version is taken over them."""
+        return [asdict(one) for one in sorted(self.processes, key=lambda one: one.id)]
 
     @cached_property
     def version(self) -> str:
         """SHA-256 (hex) of all that figures are counted on: the digest, the processes and the headcount."""
-        processes = [asdict(one) for one in sorted(self.processes, key=lambda one: one.id)]
-        return _sha256({"digest": self.digest, "headcount": self.headcount, "processes": processes})
+        return _sha256({"digest": self.digest, "headcount": self.headcount, "processes": self.process_lines})
 
 
 def _line(equipment: Equipment) -> dict[str, Any]:
     return {
-        name: value
+        name: value.isoformat() if isinstance(value, date) else value
         for name, value in asdict(equipment).items()
         if name not in _ADDED or value != _ADDED[name]
     }
 
 
 def _sha256(content: object) -> str:
-    text = json.dumps(content, default=str, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

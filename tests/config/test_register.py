@@ -277,6 +277,7 @@ def test_yaml_problems_name_the_place(tmp_path: Path, text: str, problem: str) -
     [
         ("350000,", "350000.123,", 'register.csv:3:4: D3 asset_value: found "350000.123" (expected: yuan'),
         ("350000,", "35万,", 'register.csv:3:4: D3 asset_value: found "35万" (expected: yuan'),
+        ("350000,", "100000000000.01,", 'register.csv:3:4: D3 asset_value: found "100000000000.01"'),
         ("350000,", "-5,", 'register.csv:3:4: D3 asset_value: found "-5" (expected: yuan'),
         ("OP10；磨削", "OP10；磨消", 'register.csv:2:5: E2 processes: found "磨消", which is no process'),
         ("OP10；", "", "processes.csv:2:1: A2 id: OP10 is a key process, and no equipment serves it"),

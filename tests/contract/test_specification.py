@@ -41,7 +41,7 @@ def test_every_message_has_a_channel_and_every_class_too() -> None:
     subjects = {
         RecordClass.READINGS: "{equipment}",
         RecordClass.STATES: "{equipment}",
-        RecordClass.STATEMENTS: "{name}/{variant}",
+        RecordClass.STATEMENTS: "indicator/{name}/{variant}",
         RecordClass.ACCOUNTS: "{equipment}/{period}",
     }
     retained = {f"root/{channel.topic}": channel.retained for channel in CHANNELS}

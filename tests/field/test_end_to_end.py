@@ -96,12 +96,13 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def figures(received: list[Received]) -> dict[tuple[str, str], tuple[int, int]]:
-    """The newest figures, by definition and scope."""
+    """The newest figures of the enterprise and the workshops, by definition and scope."""
     return {
         (r.message.definition.id, figure.scope.id): (figure.numerator, figure.denominator)
         for r in received
         if isinstance(r.message, Statements)
         for figure in r.message.figures
+        if figure.scope.level != "line"
     }
 
 

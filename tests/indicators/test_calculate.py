@@ -1,6 +1,6 @@
 """Figures against a table that can be checked by hand (plant.py)."""
 
-import hashlib
+import json
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.config.definitions import known_definitions
-from edge_agent.contract.messages import encode
+from edge_agent.contract.canonical import canonical
+from edge_agent.contract.merkle import leaf, root
+from edge_agent.contract.messages import Figure, Scope, encode
 from edge_agent.indicators.calculate import Line
 from edge_agent.indicators.definitions import Definition, Effective
 from edge_agent.model.equipment import Equipment, Process, Register
@@ -107,7 +109,7 @@ def test_the_receiver_can_recompute_a_figure_from_its_evidence(name: str) -> Non
         assert figure.numerator == sum([weight for line, weight in counted if line.in_numerator])
         if message.definition.unit == "share":
             assert figure.denominator == sum([weight for line, weight in counted if line.in_denominator])
-        assert figure.evidence == hashlib.sha256(encode(lines)).hexdigest()
+        assert figure.evidence == root([leaf(canonical(json.loads(encode(line)))) for line in lines])
     rule = DEFINITIONS[name].connected
     window = HOUR * 24 if rule is not None and rule.window else 0
     assert (message.from_, message.to) == (NOW - window, NOW)
@@ -156,6 +158,26 @@ def test_a_definition_holds_in_its_days(effective: dict[str, str], reason: str) 
     assert (figure.numerator, figure.denominator) == (3, 5)
 
 
+def test_lines_are_counted_within_their_workshop() -> None:
+    """L is a line of A and another one of B; M3 and M4 belong to none."""
+    lines = {"M1": "L", "M2": "K", "M5": "L"}
+    members = tuple(replace(e, line=lines.get(e.id, "")) for e in REGISTER.equipment)
+    figures = statements(DEFINITIONS["nc-rate/by-count"], replace(REGISTER, equipment=members)).figures
+    assert [(f.scope.level, f.scope.workshop, f.scope.id, f.numerator, f.denominator) for f in figures] == [
+        ("enterprise", "", ENTERPRISE, 3, 5),
+        ("workshop", "", "A", 3, 4),
+        ("line", "A", "L", 1, 1),
+        ("line", "A", "K", 0, 1),
+        ("workshop", "", "B", 0, 1),
+        ("line", "B", "L", 0, 1),
+        ("workshop", "", "C", 0, 0),
+    ]
+    of_processes = statements(
+        DEFINITIONS["key-process-nc-rate/discrete"], replace(REGISTER, equipment=members)
+    )
+    assert {f.scope.level for f in of_processes.figures} == {"enterprise", "workshop"}
+
+
 # Any register: the parts and the whole, and the order of the lines.
 
 yes_or_no = st.booleans()
@@ -169,7 +191,8 @@ equipment = st.builds(
     nc=yes_or_no,
     should_connect=yes_or_no,
     key=yes_or_no,
-    asset_value=st.integers(0, 10**17),
+    line=st.sampled_from(["", "L1", "L2"]),
+    asset_value=st.integers(0, 10**13),
     processes=st.lists(st.sampled_from(["P1", "P2", "P3"]), unique=True).map(tuple),
     robot=yes_or_no,
 )
@@ -193,7 +216,8 @@ shares = definitions.filter(lambda one: one.unit == "share")
 def test_the_pooled_rates_of_the_workshops_are_the_whole(register: Register, definition: Definition) -> None:
     if definition.counts == "process" and "A" not in register.workshops:
         return  # such a register is refused
-    whole, *parts = statements(definition, register).figures
+    whole, *others = statements(definition, register).figures
+    parts = [f for f in others if f.scope.level == "workshop"]
     numerator, denominator = sum(p.numerator for p in parts), sum(p.denominator for p in parts)
     assert (numerator, denominator) == (whole.numerator, whole.denominator)
     if whole.rate is not None:
@@ -213,10 +237,7 @@ def test_the_order_of_lines_does_not_matter(
     )
     assert (shuffled.digest, shuffled.version) == (register.digest, register.version)
 
-    def figures(of: Register) -> dict[str, tuple[int, int, float | None, int, str]]:
-        return {
-            f.scope.id: (f.numerator, f.denominator, f.rate, f.unknown, f.reason)
-            for f in statements(definition, of).figures
-        }
+    def figures(of: Register) -> dict[Scope, Figure]:
+        return {figure.scope: figure for figure in statements(definition, of).figures}
 
     assert figures(shuffled) == figures(register)

@@ -14,8 +14,9 @@ from edge_agent.indicators.claims import (
     claims_of_register,
     claims_of_tags,
 )
-from edge_agent.indicators.kept import KeptEvidence
-from edge_agent.indicators.registers import RegisterVersions
+from edge_agent.indicators.connected import Connected, ConnectedVersions
+from edge_agent.indicators.kept import KeptHistory
+from edge_agent.indicators.registers import Correction, RegisterVersions
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, StateWithCause
 from edge_agent.states.history import Changes, History
@@ -61,6 +62,37 @@ def test_a_register_is_noted_when_it_changes_and_no_more(tmp_path: Path) -> None
     versions.close()
 
 
+def test_a_corrected_register_holds_for_its_time(tmp_path: Path) -> None:
+    versions = RegisterVersions(tmp_path / "history.db")
+    versions.keep(REGISTER, MARCH)
+    versions.correct(CHANGED, MARCH + 10, MARCH + 20, "corrected.csv", MAY)
+    held = [versions.at(MARCH + ms) for ms in (9, 10, 19, 20)]
+    assert held == [REGISTER, CHANGED, CHANGED, REGISTER]
+    assert versions.of(CHANGED.version) == CHANGED
+    assert versions.corrections() == [
+        Correction(MARCH + 10, MARCH + 20, MAY, "corrected.csv", CHANGED.version)
+    ]
+    versions.correct(CHANGED, MARCH + 10, MARCH + 20, "again.csv", MAY + 1)
+    assert len(versions.corrections()) == 1, "the same again is nothing new"
+    versions.correct(REGISTER, MARCH + 15, MARCH + 30, "second.csv", MAY + 2)
+    assert [versions.at(MARCH + ms) for ms in (14, 15)] == [CHANGED, REGISTER]
+    versions.correct(CHANGED, MARCH + 10, MARCH + 20, "third.csv", MAY + 3)
+    assert versions.at(MARCH + 15) == CHANGED, "the newest holds"
+    assert versions.keep(REGISTER, MAY) is False, "what is in force from now on is another matter"
+    versions.close()
+
+
+def test_what_was_connected_when(tmp_path: Path) -> None:
+    versions = ConnectedVersions(tmp_path / "history.db")
+    assert versions.at(MARCH) == {}
+    first, second = {"M1": Connected(3000, ("a",))}, {"M1": Connected(9000, ("a", "b"))}
+    for connected, now_ms in ((first, MARCH), (first, MARCH + 1), (second, APRIL), (first, APRIL)):
+        versions.keep(connected, now_ms)
+    held = [versions.at(ms) for ms in (MARCH - 1, MARCH, APRIL - 1, APRIL, APRIL + 1, MAY)]
+    assert held == [first, first, first, second, first, first]
+    versions.close()
+
+
 def test_evidence_is_read_beside_a_running_agent(tmp_path: Path) -> None:
     file = tmp_path / "history.db"
     running = StateWithCause(MachineState.RUNNING)
@@ -73,10 +105,13 @@ def test_evidence_is_read_beside_a_running_agent(tmp_path: Path) -> None:
     evidence = [("A", NOW - 30 * HOUR, 5, NOW - 29 * HOUR), ("A", NOW - HOUR, 7, NOW - 100)]
     history = History(file)
     history.save(Changes(NOW, intervals, evidence))
-    kept = KeptEvidence(file, {"A": 3000, "B": 3000})
+    looked_at = KeptHistory(file)
+    assert looked_at.alive_ms() == NOW
+    states = looked_at.states(["A", "B", "C"], NOW)
+    kept = looked_at.evidence(["A", "B", "C"], 0, NOW, {"A": 3000, "B": 3000})
+    looked_at.close()
     history.close()
-    assert kept.as_of_ms == NOW
-    assert kept.states == {"A": MachineState.IDLE, "B": MachineState.RUNNING}
+    assert states == {"A": MachineState.IDLE, "B": MachineState.RUNNING, "C": MachineState.UNKNOWN}
     assert (kept.good_readings("A", NOW - 24 * HOUR), kept.good_readings("A", 0)) == (7, 12)
     assert (kept.last_good_ms("A"), kept.last_good_ms("B")) == (NOW - 100, None)
     assert [kept.level(e, NOW) for e in ("A", "B", "C")] == [
@@ -89,10 +124,10 @@ def test_evidence_is_read_beside_a_running_agent(tmp_path: Path) -> None:
 
 def test_evidence_of_no_agent(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
-        KeptEvidence(tmp_path / "history.db", {})
+        KeptHistory(tmp_path / "history.db")
     assert not (tmp_path / "history.db").exists(), "looking makes nothing"
     History(tmp_path / "history.db").close()
-    assert KeptEvidence(tmp_path / "history.db", {}).as_of_ms is None
+    assert KeptHistory(tmp_path / "history.db").alive_ms() is None
 
 
 DAY = date(2026, 9, 21)

@@ -1,0 +1,1 @@
+"""Statements that are kept: signed, chained, never changed."""
