@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from datetime import date
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from edge_agent.indicators.calendar_options import CalendarDay
 from edge_agent.model.equipment import Equipment, Process
@@ -44,6 +44,16 @@ _EXAMPLES: Mapping[Counted, dict[str, Any]] = {
 }
 
 
+def _both_languages(text: Mapping[str, str]) -> Mapping[str, str]:
+    if set(text) != {"zh", "en"}:
+        raise ValueError("expected text in both languages, {zh: ..., en: ...}")
+    return text
+
+
+BothLanguages = Annotated[Mapping[Literal["zh", "en"], str], AfterValidator(_both_languages)]
+"""What people read: in Chinese and in English."""
+
+
 class ConnectedRule(Options):
     """What an equipment must prove to count as connected.
 
@@ -66,10 +76,9 @@ class ConnectedRule(Options):
         return self
 
 
-class Source(Options):
-    """Where the definition is from: the document's own words, or why there are none to quote."""
+class Quoted(Options):
+    """The document's own words, or why there are none to quote."""
 
-    document: str
     quote: str = Field(default="", description="The document's words; nothing that it does not say")
     without_quote: str = Field(default="", description="Why there is no quote, and what is gone by instead")
 
@@ -78,6 +87,12 @@ class Source(Options):
         if bool(self.quote) == bool(self.without_quote):
             raise ValueError("expected quote, or without_quote with the reason why there is none")
         return self
+
+
+class Source(Quoted):
+    """Where the definition is from."""
+
+    document: str
 
 
 class Effective(Options):
@@ -100,7 +115,7 @@ class Definition(Options):
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")]
     version: int = Field(ge=1)
-    title: Mapping[Literal["zh", "en"], str]
+    title: BothLanguages
     standing: Literal["official text", "questionnaire", "practice", "ours"]
     source: Source
     effective: Effective = Field(default_factory=Effective)
@@ -116,13 +131,6 @@ class Definition(Options):
     denominator: str = Field(description="CEL expression over columns of the register, or headcount")
     numerator: str = Field(description="CEL expression over columns of the register")
     connected: ConnectedRule | None = None
-
-    @field_validator("title")
-    @classmethod
-    def _both_languages(cls, title: Mapping[str, str]) -> Mapping[str, str]:
-        if set(title) != {"zh", "en"}:
-            raise ValueError("expected a title in both languages, {zh: ..., en: ...}")
-        return title
 
     @field_validator("weight", "connected")
     @classmethod
@@ -145,6 +153,11 @@ class Definition(Options):
     @classmethod
     def _numerator(cls, value: str, info: ValidationInfo) -> str:
         return _filter(value, info)
+
+    @property
+    def scale(self) -> int:
+        """What people say is the rate times this: percent, or how many per 10,000 employees."""
+        return 10_000 if self.unit == "per_10000_employees" else 100
 
     @property
     def digest(self) -> str:
