@@ -15,7 +15,7 @@ from rich.text import Text
 from edge_agent.cli.words import CLAIMS, counts_text, rate_text, reason_text
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError, did_you_mean
-from edge_agent.config.site import Site, load_site, stale_after_ms
+from edge_agent.config.site import Site, load_site, planned_calendars, stale_after_ms
 from edge_agent.contract.messages import EquipmentEvidence, Statements
 from edge_agent.indicators.calculate import Calculator, Line
 from edge_agent.indicators.claims import Claim, claims_of_connection, claims_of_register, claims_of_tags
@@ -115,7 +115,10 @@ def _connected(definition: Definition) -> str:
     if rule.window is None:
         return f"{rule.level}, at the instant 当时"
     hours = rule.window / 3600
-    return f"{rule.level}: {rule.good_readings} good readings 有效读数 within {hours:g} h 小时内"
+    text = f"{rule.level}: {rule.good_readings} good readings 有效读数 within {hours:g} h 小时内"
+    if rule.planned_share is not None:
+        text += f", in {float(rule.planned_share):.0%} of planned time 计划时间"
+    return text
 
 
 def _figures(definition: Definition, site: Site) -> None:
@@ -129,7 +132,8 @@ def _figures(definition: Definition, site: Site) -> None:
     as_of = datetime.fromtimestamp(kept.as_of_ms / 1000, zone)
     click.echo(f"\n截至 as of {as_of:%Y-%m-%d %H:%M:%S %z}, register {site.register.version[:12]}")
     states = {one.id: kept.states.get(one.id, MachineState.UNKNOWN) for one in site.register.equipment}
-    calculator = Calculator(definition, site.gateway.enterprise, site.register, zone)
+    calendars = planned_calendars(site)
+    calculator = Calculator(definition, site.gateway.enterprise, site.register, zone, calendars)
     statements = calculator.statements(kept, states, kept.as_of_ms)
     console = _console()
     console.print(_rates(statements))
@@ -192,6 +196,8 @@ def _evidence(line: EquipmentEvidence, statements: Statements, zone: ZoneInfo) -
     parts = [line.state, line.link]
     if statements.from_ < statements.to:
         parts.append(f"{line.good_readings} good readings 有效读数")
+    if line.planned_minutes:
+        parts.append(f"{line.proved_minutes}/{line.planned_minutes} planned minutes 计划分钟")
     if line.last_good is not None:
         last = datetime.fromtimestamp(line.last_good / 1000, zone)
         parts.append(f"last 最近 {last:%Y-%m-%d %H:%M:%S}")

@@ -25,7 +25,7 @@ from edge_agent.cli.policy_text import (
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.policies import known_policies
-from edge_agent.config.site import Site, load_site, stale_after_ms
+from edge_agent.config.site import Site, load_site, planned_calendars, stale_after_ms
 from edge_agent.indicators.calculate import Calculator
 from edge_agent.indicators.definitions import Definition
 from edge_agent.indicators.kept import KeptEvidence
@@ -128,9 +128,9 @@ def _points(
     zone = ZoneInfo(site.gateway.timezone)
     day = datetime.fromtimestamp(as_of_ms / 1000, zone).date()
     states = {one.id: kept.states.get(one.id, MachineState.UNKNOWN) for one in site.register.equipment}
-    points = {}
+    points, calendars = {}, planned_calendars(site)
     for definition in definitions:
-        calculator = Calculator(definition, site.gateway.enterprise, site.register, zone)
+        calculator = Calculator(definition, site.gateway.enterprise, site.register, zone, calendars)
         enterprise, *_ = calculator.statements(kept, states, as_of_ms).figures
         points[definition.id] = [point(enterprise, day)]
     return points

@@ -5,9 +5,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from edge_agent.indicators.calendar_options import CalendarDay
 from edge_agent.model.equipment import Equipment, Process
@@ -54,16 +63,40 @@ BothLanguages = Annotated[Mapping[Literal["zh", "en"], str], AfterValidator(_bot
 """What people read: in Chinese and in English."""
 
 
+def as_written(value: object) -> object:
+    """For decimals: 0.7 is seven tenths, as it stands in the file, so that it is exactly met or not."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError("expected a number")
+    return value
+
+
+LONGEST_WINDOW_S = 31 * 86_400.0
+"""How far back evidence is looked at."""
+
+
 class ConnectedRule(Options):
     """What an equipment must prove to count as connected.
 
     Without `window` the level must hold at the instant. With it, at least `good_readings` good readings
-    must have come within it; `level` is then `data_valid`.
+    must have come within it; `level` is then `data_valid`. With `planned_share` good data must also have come
+    in at least this share of the planned busy time within the window.
     """
 
     level: Literal["reachable", "data_valid", "live"]
     window: Duration | None = None
     good_readings: int = Field(default=1, ge=1)
+    planned_share: (
+        Annotated[
+            Decimal,
+            Field(gt=0, le=1),
+            BeforeValidator(as_written),
+            WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Least share of the planned busy minutes within the window in which good data came",
+    )
 
     @property
     def link_level(self) -> LinkLevel:
@@ -73,6 +106,12 @@ class ConnectedRule(Options):
     def _window_counts_readings(self) -> Self:
         if self.window is not None and self.level != "data_valid":
             raise ValueError("good readings within a window prove the level data_valid, no other")
+        if self.window is not None and self.window > LONGEST_WINDOW_S:
+            raise ValueError("evidence is looked at for 31 days; the window is longer")
+        if self.planned_share is not None and self.window is None:
+            raise ValueError(
+                "planned_share is a share of the planned time within a window; window is missing"
+            )
         return self
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge_agent.model.link import LinkLevel
+from edge_agent.model.minutes import Minutes, count_common
 from edge_agent.model.state import MachineState
 
 
@@ -32,10 +33,11 @@ class KeptEvidence:
             self.as_of_ms: int | None = row[0] if row is not None else None
             """None if no agent has run on the folder yet."""
             self._hours: dict[str, list[tuple[int, int]]] = {}
-            for equipment, good, last_ms in db.execute(
-                "SELECT equipment, good_readings, last_good_ms FROM evidence"
-            ):
+            self._minutes: dict[str, dict[int, int]] = {}
+            for equipment, hour_ms, good, last_ms, *minutes in db.execute("SELECT * FROM evidence"):
                 self._hours.setdefault(equipment, []).append((good, last_ms))
+                # A file that no agent of now has opened has none.
+                self._minutes.setdefault(equipment, {})[hour_ms] = minutes[0] if minutes else 0
             self.states: dict[str, MachineState] = {
                 equipment: MachineState(state)
                 for equipment, state, _ in db.execute(
@@ -56,6 +58,10 @@ class KeptEvidence:
 
     def good_readings(self, equipment: str, from_ms: int) -> int:
         return sum(good for good, last_ms in self._hours.get(equipment, ()) if last_ms >= from_ms)
+
+    def proved_minutes(self, equipment: str, planned: Minutes) -> int:
+        """In how many of the planned minutes the equipment was provably delivering."""
+        return count_common(self._minutes.get(equipment, {}), planned)
 
     def last_good_ms(self, equipment: str) -> int | None:
         return max((last_ms for _, last_ms in self._hours.get(equipment, ())), default=None)

@@ -9,29 +9,21 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from edge_agent.indicators.calendar_options import CalendarDay
-from edge_agent.indicators.definitions import BothLanguages, Definition, Quoted
+from edge_agent.indicators.definitions import BothLanguages, Definition, Quoted, as_written
 from edge_agent.model.options import Options
 
 GoalUnit: TypeAlias = Literal["percent", "per_10000_employees"]
 ChangeUnit: TypeAlias = Literal["percentage_points", "relative_percent"]
 
 
-def _number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ValueError("expected a number")
-    return value
-
-
 Amount = Annotated[
     Decimal,
     Field(gt=0),
-    BeforeValidator(_number),
+    BeforeValidator(as_written),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
 ]
-"""As it is written: 66.7 is 66.7, so that a target is exactly met or not."""
-
 Count = Annotated[
-    Decimal, Field(ge=0), BeforeValidator(_number), WithJsonSchema({"type": "number", "minimum": 0})
+    Decimal, Field(ge=0), BeforeValidator(as_written), WithJsonSchema({"type": "number", "minimum": 0})
 ]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
