@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +19,8 @@ from pydantic import (
 )
 
 from edge_agent.indicators.calendar_options import CalendarDay
-from edge_agent.model.equipment import Equipment, Process
+from edge_agent.indicators.satisfiable import can_hold
+from edge_agent.model.equipment import Control, Equipment, Industry, Process
 from edge_agent.model.expression import CannotEvaluateError, Expression
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.options import Duration, Options
@@ -46,6 +47,16 @@ def process_columns(process: Process, nc_equipment: int, equipment: int) -> dict
     """What a filter over processes may ask for; the equipment in service that serves it is counted."""
     return {**asdict(process), "nc_equipment": nc_equipment, "equipment": equipment}
 
+
+_YES_NO = (False, True)
+
+_CLOSED: Mapping[Counted, Mapping[str, Sequence[object]]] = {
+    "equipment": {
+        name: _YES_NO for name, value in equipment_columns(_EQUIPMENT).items() if isinstance(value, bool)
+    },
+    "process": {"key": _YES_NO, "industry": get_args(Industry), "control": get_args(Control)},
+}
+"""The columns that have but a few values, and which."""
 
 _EXAMPLES: Mapping[Counted, dict[str, Any]] = {
     "equipment": equipment_columns(_EQUIPMENT),
@@ -186,12 +197,24 @@ class Definition(Options):
             raise ValueError("headcount and unit: per_10000_employees belong together")
         if per_head and (info.data.get("counts"), info.data.get("weight")) != ("equipment", "count"):
             raise ValueError("equipment is counted per employee, nothing else")
-        return value if value == HEADCOUNT else _filter(value, info)
+        if value == HEADCOUNT:
+            return value
+        _filter(value, info)
+        if not can_hold(value, _CLOSED[info.data.get("counts", "equipment")]):
+            raise ValueError(
+                "expected a filter that can hold; this one holds for no line, whatever the register says"
+            )
+        return value
 
     @field_validator("numerator")
     @classmethod
     def _numerator(cls, value: str, info: ValidationInfo) -> str:
-        return _filter(value, info)
+        _filter(value, info)
+        denominator = info.data.get("denominator", HEADCOUNT)
+        of = value if denominator == HEADCOUNT else f"({denominator}) && ({value})"
+        if not can_hold(of, _CLOSED[info.data.get("counts", "equipment")]):
+            raise ValueError("expected a filter that can hold for a line of the denominator; this one cannot")
+        return value
 
     @property
     def scale(self) -> int:
@@ -206,8 +229,8 @@ class Definition(Options):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _filter(text: str, info: ValidationInfo) -> str:
-    """A CEL expression that says yes or no to a line of the register. Raises ValueError."""
+def _filter(text: str, info: ValidationInfo) -> None:
+    """Check that it is a CEL expression that says yes or no to a line of the register. Raises ValueError."""
     counts: Counted = info.data.get("counts", "equipment")
     example = _EXAMPLES[counts]
     try:
@@ -225,4 +248,3 @@ def _filter(text: str, info: ValidationInfo) -> str:
         negated.holds(example)
     except CannotEvaluateError:
         raise ValueError("expected an expression that is true or false for a line of the register") from None
-    return text
