@@ -5,10 +5,11 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
-from edge_agent.config.site import Site, stale_after_ms
+from edge_agent.config.site import Site, planned_calendars, stale_after_ms
 from edge_agent.contract.topics import RecordClass
 from edge_agent.indicators.connected import Connected
 from edge_agent.indicators.periods import Period
@@ -42,6 +43,7 @@ class Recorder:
             site.gateway.enterprise,
             ZoneInfo(site.gateway.timezone),
             site.definitions,
+            partial(planned_calendars, site),
         )
         self.key_before = self._store.note_key()
         """The key that was signed with before, if it is another."""

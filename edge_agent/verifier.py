@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from fractions import Fraction
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -57,7 +58,8 @@ KNOWN_OF_DEFINITION = {
     "id", "version", "title", "standing", "source", "effective", "counts", "weight", "unit", "aggregation",
     "denominator", "numerator", "connected",
 }  # fmt: skip
-KNOWN_OF_CONNECTED = {"level", "window", "good_readings"}
+KNOWN_OF_CONNECTED = {"level", "window", "good_readings", "planned_share"}
+NO_PLAN = ("calendar_missing", "holidays_unknown", "nothing_planned")
 LEVELS = ("registered", "reachable", "data_valid", "live")
 PER_HEAD = "per_10000_employees"
 
@@ -481,8 +483,8 @@ class _Judge:
             counted = not per_head
             if not self._passes(rule["numerator"], machine):
                 reason = "outside_numerator"
-            elif connected and not self._connected(connected, line):
-                reason = f"link_below_{connected['level']}"
+            elif connected and (shortfall := self._shortfall(connected, line)):
+                reason = shortfall
             else:
                 in_numerator, reason = True, "counted"
         expected = {
@@ -507,6 +509,7 @@ class _Judge:
         one, good, last = self._one, line["good_readings"], line["last_good"]
         window = one["evidence_to"] - one["evidence_from"]
         told = {name: line[name] for name in ("state", "link", "good_readings", "last_good")}
+        minutes = {name: line[name] for name in ("planned_minutes", "proved_minutes") if name in line}
         possible = (
             type(good) is int
             and good >= 0
@@ -515,6 +518,8 @@ class _Judge:
             and (last is None or last < one["evidence_to"])
             and (good == 0 or (window > 0 and last is not None and last >= one["evidence_from"]))
             and (line["link"] != "live" or last is not None)
+            and all(type(one) is int and one > 0 for one in minutes.values())
+            and minutes.get("proved_minutes", 0) <= minutes.get("planned_minutes", 0) <= window / 60_000
         )
         self._report.check(
             JUDGEMENT,
@@ -522,12 +527,24 @@ class _Judge:
             f"{self._where}, {line['equipment']}",
             "证据自相矛盾 the evidence contradicts itself",
         )
-        return told
+        return {**told, **minutes}
 
-    def _connected(self, connected: Mapping[str, Any], line: Mapping[str, Any]) -> bool:
+    def _shortfall(self, connected: Mapping[str, Any], line: Mapping[str, Any]) -> str:
+        """Why the machine does not count as connected; empty if it does."""
         if connected.get("window") is None:
-            return LEVELS.index(line["link"]) >= LEVELS.index(connected["level"])
-        return bool(line["good_readings"] >= connected.get("good_readings", 1))
+            proved = LEVELS.index(line["link"]) >= LEVELS.index(connected["level"])
+        else:
+            proved = line["good_readings"] >= connected.get("good_readings", 1)
+        if not proved:
+            return f"link_below_{connected['level']}"
+        if connected.get("planned_share") is None:
+            return ""
+        planned = line.get("planned_minutes", 0)
+        if not planned:
+            # Which of these it is, the calendar says, which is not in the file.
+            return line["reason"] if line["reason"] in NO_PLAN else NO_PLAN[0]
+        enough = Fraction(line.get("proved_minutes", 0), planned) >= Fraction(str(connected["planned_share"]))
+        return "" if enough else "planned_share_below"
 
     def _process(self, process: Mapping[str, Any], line: Mapping[str, Any], day: date) -> dict[str, Any]:
         serving = [

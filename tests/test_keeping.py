@@ -24,7 +24,7 @@ def test_a_failed_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     async def life() -> None:
         keeper.note([Interval("A", 0, 10, RUNNING)])
         monkeypatch.setattr(keeper.history, "save", refuse)
-        assert not await keeper.save([("A", 0, 1, 5), ("A", 3_600_000, 1, 3_600_001)], [], 20)
+        assert not await keeper.save([("A", 0, 1, 5, 0), ("A", 3_600_000, 1, 3_600_001, 0)], [], 20)
         assert keeper.unsaved == [Interval("A", 0, 10, RUNNING)]
 
         def write_while_more_comes(changes: Changes) -> None:
@@ -32,10 +32,10 @@ def test_a_failed_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
             keeper.note([Interval("A", 10, None, RUNNING)])
 
         monkeypatch.setattr(keeper.history, "save", write_while_more_comes)
-        assert await keeper.save([("A", 3_600_000, 7, 3_600_007)], [], 30)
+        assert await keeper.save([("A", 3_600_000, 7, 3_600_007, 1)], [], 30)
         assert keeper.unsaved == [Interval("A", 10, None, RUNNING)], "noted while the others were written"
 
     asyncio.run(life())
     assert keeper.history.intervals(0, 100) == [Interval("A", 0, 10, RUNNING)]
-    assert keeper.history.evidence(0) == [("A", 0, 1, 5), ("A", 3_600_000, 7, 3_600_007)]
+    assert keeper.history.evidence(0) == [("A", 0, 1, 5, 0), ("A", 3_600_000, 7, 3_600_007, 1)]
     keeper.close()

@@ -360,14 +360,14 @@ def test_what_it_does_not_know_is_not_taken_for_right(exported: Exported) -> Non
     for one in content["statements"]:
         if one.get("subject") == SME and "evidence" in one:
             rule = json.loads(one["evidence"]["rule"])
-            rule["connected"]["planned_share"] = 0.5
+            rule["connected"]["weighed_share"] = 0.5
             text = json.dumps(rule)
             one["evidence"]["rule"] = text
             one["definition"]["digest"] = sha256(text.encode()).hexdigest()
     report = verify(Forger().everything(content))
     assert report.failures == []
     assert report.status == 2
-    assert any("does not know planned_share" in text for text in report.left)
+    assert any("does not know weighed_share" in text for text in report.left)
 
 
 def test_without_the_filters_library_the_rest_is_checked(

@@ -5,18 +5,29 @@ from dataclasses import dataclass, field
 
 from edge_agent.model.batch import Batch
 from edge_agent.model.link import LinkLevel
-
-HOUR_MS = 3_600_000
+from edge_agent.model.minutes import HOUR_MS, MINUTE_MS, Minutes, count_common, whole_minutes
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceHour:
-    """What one equipment proved in one clock hour (UTC); `last_good_ms` is its newest good reading."""
+    """What one equipment proved in one clock hour (UTC).
+
+    `last_good_ms` is its newest good reading. `minutes`: bit n is set if it was delivering through the whole
+    of minute n, see `LinkTracker.proved_minutes`.
+    """
 
     equipment: str
     hour_ms: int
     good_readings: int
     last_good_ms: int
+    minutes: int = 0
+
+
+@dataclass(slots=True)
+class _Hour:
+    good_readings: int
+    last_good_ms: int
+    minutes: int
 
 
 @dataclass(slots=True)
@@ -25,7 +36,9 @@ class _Link:
     open: bool = False
     good_since_open: bool = False
     last_good_ms: int | None = None
-    hours: dict[int, list[int]] = field(default_factory=dict)
+    delivering_since_ms: int | None = None
+    """Since then good readings have come no further apart than the stale limit; None before the first."""
+    hours: dict[int, _Hour] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)
 
 
@@ -41,7 +54,7 @@ class LinkTracker:
         self._keep_ms = keep_ms
         for hour in known:
             link = self._links.setdefault(hour.equipment, _Link(stale_after_ms=0))
-            link.hours[hour.hour_ms] = [hour.good_readings, hour.last_good_ms]
+            link.hours[hour.hour_ms] = _Hour(hour.good_readings, hour.last_good_ms, hour.minutes)
             link.last_good_ms = max(link.last_good_ms or 0, hour.last_good_ms)
 
     def opened(self, equipment: Collection[str]) -> None:
@@ -64,15 +77,28 @@ class LinkTracker:
         if good == 0 and (batch.tags or not link.good_since_open):
             return
         link.good_since_open = True
+        self._prove_minutes(link, batch.received_ms)
         link.last_good_ms = batch.received_ms
-        hour_ms = batch.received_ms // HOUR_MS * HOUR_MS
-        hour = link.hours.get(hour_ms)
-        if hour is None:
-            self._forget_old(link, batch.received_ms)
-            hour = link.hours[hour_ms] = [0, 0]
-        hour[0] += good
-        hour[1] = batch.received_ms
+        hour = self._hour(link, batch.received_ms // HOUR_MS * HOUR_MS, batch.received_ms)
+        hour.good_readings += good
+        hour.last_good_ms = batch.received_ms
+
+    def _prove_minutes(self, link: _Link, now_ms: int) -> None:
+        """Note the whole minutes that are over since the reading before, if that is not too long ago."""
+        since_ms, last_ms = link.delivering_since_ms, link.last_good_ms
+        if since_ms is None or last_ms is None or not 0 <= now_ms - last_ms <= link.stale_after_ms:
+            link.delivering_since_ms = now_ms
+        elif now_ms // MINUTE_MS > last_ms // MINUTE_MS:
+            for hour_ms, bits in whole_minutes(max(since_ms, last_ms // MINUTE_MS * MINUTE_MS), now_ms):
+                self._hour(link, hour_ms, last_ms).minutes |= bits
+
+    def _hour(self, link: _Link, hour_ms: int, good_ms: int) -> _Hour:
+        """The hour, which is about to change; `good_ms` is its newest good reading if it is new."""
         link.changed.add(hour_ms)
+        if hour_ms not in link.hours:
+            self._forget_old(link, good_ms)
+            link.hours[hour_ms] = _Hour(0, good_ms, 0)
+        return link.hours[hour_ms]
 
     def _forget_old(self, link: _Link, now_ms: int) -> None:
         for hour_ms in [h for h in link.hours if h + HOUR_MS <= now_ms - self._keep_ms]:
@@ -94,7 +120,18 @@ class LinkTracker:
         link = self._links.get(equipment)
         if link is None:
             return 0
-        return sum(good for good, last_ms in link.hours.values() if last_ms >= from_ms)
+        return sum(hour.good_readings for hour in link.hours.values() if hour.last_good_ms >= from_ms)
+
+    def proved_minutes(self, equipment: str, planned: Minutes) -> int:
+        """In how many of the planned minutes the equipment was provably delivering.
+
+        That is the whole of a minute between good readings that came no further apart than the stale limit. A
+        sign of life counts as one, as it does for `live`. After a start it begins anew.
+        """
+        link = self._links.get(equipment)
+        if link is None:
+            return 0
+        return count_common({hour_ms: hour.minutes for hour_ms, hour in link.hours.items()}, planned)
 
     def last_good_ms(self, equipment: str) -> int | None:
         link = self._links.get(equipment)
@@ -105,7 +142,9 @@ class LinkTracker:
         changed = []
         for equipment, link in self._links.items():
             for hour_ms in link.changed:
-                good, last_ms = link.hours[hour_ms]
-                changed.append(EvidenceHour(equipment, hour_ms, good, last_ms))
+                hour = link.hours[hour_ms]
+                changed.append(
+                    EvidenceHour(equipment, hour_ms, hour.good_readings, hour.last_good_ms, hour.minutes)
+                )
             link.changed.clear()
         return changed

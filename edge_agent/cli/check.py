@@ -6,17 +6,24 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edge_agent.acquisition.link import LinkTracker
 from edge_agent.cli.trial import Answer, Trial, try_connections
+from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site, tag_sets
 from edge_agent.driver import DriverError, load_driver
+from edge_agent.indicators.calculate import Calculator
+from edge_agent.indicators.definitions import Definition
+from edge_agent.model.clock import CLOCK
 from edge_agent.model.options import ConnectionOptions, Options
+from edge_agent.model.state import MachineState
 
 EXIT_NO_ANSWER = 1
 EXIT_CONFIG = 2
@@ -88,6 +95,10 @@ class _Report:
         self._line(f"  {production} production, {numerical} NC, {expected} that should be connected")
         connected = sum(len(one.equipment) for one in site.connections)
         self._line(f"connections: {len(site.connections)}, with {connected} equipment")
+        self._line(f"definitions: {len(site.definitions)}")
+        without = [f"{definition.id} ({reason})" for definition, reason in _without_rate(site)]
+        if without:
+            self._line(f"  no rate on this register: {', '.join(without)}")
         for uplink in site.uplinks:
             self._line(f"uplink {uplink.id}: {_given(uplink, {'id'})}")
         self._line(f"configuration {site.digest[:12]}, register {site.register.digest[:12]}")
@@ -214,8 +225,30 @@ def _warnings(site: Site) -> Iterator[str]:
     missing = [one.id for one in site.register.equipment if one.should_connect and one.id not in served]
     if missing:
         yield f"should be connected, and no connection serves it: {', '.join(missing)}"
+    for definition, reason in _without_rate(site):
+        if _asked_for(site, definition):
+            yield f"definition {definition.id}: no rate on this register: {reason} ({definition.denominator})"
     if not site.uplinks:
         yield "there is no uplink: nothing will be sent"
     for uplink in site.uplinks:
         if uplink.password is not None and uplink.tls is None:
             yield f"uplink {uplink.id}: without tls, the password travels in the clear"
+
+
+def _asked_for(site: Site, definition: Definition) -> bool:
+    """Whether somebody has named it or written it: it is not only there because it comes with the agent."""
+    return site.indicators.definitions is not None or definition.id not in known_definitions(None)
+
+
+def _without_rate(site: Site) -> list[tuple[Definition, str]]:
+    """The definitions that give no rate whatever the machines do, and why: nothing to divide by above all."""
+    nothing_proved = LinkTracker({}, [], 0)
+    states = dict.fromkeys(site.register.by_id, MachineState.UNKNOWN)
+    zone, now = ZoneInfo(site.gateway.timezone), CLOCK.now_ms()
+    found = []
+    for definition in site.definitions:
+        calculator = Calculator(definition, site.gateway.enterprise, site.register, zone)
+        enterprise, *_ = calculator.statements(nothing_proved, states, now).figures
+        if enterprise.reason:
+            found.append((definition, enterprise.reason))
+    return found

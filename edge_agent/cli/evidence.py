@@ -62,6 +62,8 @@ def _evidence(line: EquipmentEvidence, zone: ZoneInfo, *, windowed: bool) -> str
     parts = [line.state, line.link]
     if windowed:
         parts.append(f"{line.good_readings} good readings 有效读数")
+    if line.planned_minutes:
+        parts.append(f"{line.proved_minutes}/{line.planned_minutes} planned minutes 计划分钟")
     if line.last_good is not None:
         last = datetime.fromtimestamp(line.last_good / 1000, zone)
         parts.append(f"last 最近 {last:%Y-%m-%d %H:%M:%S}")

@@ -1,8 +1,6 @@
 """`edge-agent indicators`: which definitions (口径) there are, and how a figure comes about."""
 
-import sqlite3
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 from zoneinfo import ZoneInfo
@@ -13,16 +11,10 @@ from rich.text import Text
 from edge_agent.cli.evidence import claims_table, console, lines_tables, rates_table, table
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError, did_you_mean
-from edge_agent.config.site import Site, load_site, stale_after_ms
-from edge_agent.indicators.calculate import Calculator, Line
-from edge_agent.indicators.claims import (
-    WINDOW_MS,
-    claims_of_connection,
-    claims_of_register,
-    claims_of_tags,
-)
+from edge_agent.config.site import Site, load_site
+from edge_agent.indicators.calculate import Line
 from edge_agent.indicators.definitions import Definition
-from edge_agent.indicators.kept import KeptHistory
+from edge_agent.looking import NoHistoryError, day_text, look
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
@@ -115,40 +107,27 @@ def _connected(definition: Definition) -> str:
     if rule.window is None:
         return f"{rule.level}, at the instant 当时"
     hours = rule.window / 3600
-    return f"{rule.level}: {rule.good_readings} good readings 有效读数 within {hours:g} h 小时内"
+    text = f"{rule.level}: {rule.good_readings} good readings 有效读数 within {hours:g} h 小时内"
+    if rule.planned_share is not None:
+        text += f", in {float(rule.planned_share):.0%} of planned time 计划时间"
+    return text
 
 
 def _figures(definition: Definition, site: Site) -> None:
     zone = ZoneInfo(site.gateway.timezone)
-    calculator = Calculator(definition, site.gateway.enterprise, site.register, zone)
     try:
-        history = KeptHistory(site.data_dir / "history.db")
-        as_of_ms = history.alive_ms()
-        if as_of_ms is None:
-            _fail(f"{site.data_dir}: no agent has run here yet 尚无运行记录")
-        members = site.register.by_id
-        since_ms = as_of_ms - max(calculator.window_ms, WINDOW_MS)
-        kept = history.evidence(members, since_ms, as_of_ms, stale_after_ms(site))
-        states = history.states(members, as_of_ms + 1)
-        history.close()
-    except sqlite3.Error as error:
-        _fail(f"{site.data_dir}: no history can be read: {error}; has the agent run yet? 尚无运行记录")
-    as_of = datetime.fromtimestamp(as_of_ms / 1000, zone)
-    click.echo(f"\n截至 as of {as_of:%Y-%m-%d %H:%M:%S %z}, register {site.register.version[:12]}")
-    statements = calculator.statements(kept, states, as_of_ms)
+        now = look(site, [definition])
+    except NoHistoryError as error:
+        _fail(str(error))
+    click.echo(f"\n截至 as of {day_text(now.as_of_ms, zone)}, register {site.register.version[:12]}")
+    (statements,) = now.statements([definition])
     out = console()
     out.print(rates_table(statements.definition, statements.figures))
     lines: list[Line] = [*statements.equipment, *statements.processes]
     for title, rows in lines_tables(lines, zone, windowed=statements.from_ < statements.to):
         out.print(Text(f"\n{title}", style="bold"))
         out.print(rows)
-    day = as_of.date()
-    tags = {e.id: {tag.id for tag in e.tags} for c in site.connections for e in c.equipment}
-    claims = [
-        *claims_of_connection(site.register, day, kept, as_of_ms),
-        *claims_of_tags(site.register, day, tags),
-        *claims_of_register(site.register, day),
-    ]
+    claims = now.claims()
     if claims:
         out.print(Text("\n无证据或不一致 Claims without evidence, and contradictions", style="bold"))
         out.print(claims_table(claims))

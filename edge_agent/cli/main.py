@@ -15,6 +15,7 @@ _OWN = (
     "simulate",
     "register",
     "indicators",
+    "policies",
     "statements",
     "recompute",
     "verify",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from edge_agent.cli.statements import period_text
 from edge_agent.cli.words import counts_text, reason_text
 from edge_agent.config.errors import ConfigError, did_you_mean
 from edge_agent.config.register import read_register
-from edge_agent.config.site import Site, load_site
+from edge_agent.config.site import Site, load_site, planned_calendars
 from edge_agent.contract.canonical import canonical_object
 from edge_agent.contract.messages import DefinitionReference, EquipmentEvidence, Figure, RecordEvidence
 from edge_agent.indicators.calculate import Line
@@ -81,7 +82,14 @@ def recompute(
                 with closing(RegisterVersions(path)) as versions:
                     versions.correct(correction.register, begin_ms, end_ms, str(register), CLOCK.now_ms())
             gateway = site.gateway
-            maker = RecordMaker(path, gateway.id, gateway.enterprise, zone, site.definitions)
+            maker = RecordMaker(
+                path,
+                gateway.id,
+                gateway.enterprise,
+                zone,
+                site.definitions,
+                partial(planned_calendars, site),
+            )
             with closing(maker), closing(RegisterVersions(path, read_only=True)) as versions:
                 _tell(
                     work_out(opened, maker, versions, (begin_ms, end_ms), zone, correction), zone, show=show

@@ -24,6 +24,7 @@ from pydantic_core.core_schema import WithDefaultSchema
 from edge_agent.config.identity import credit_code, region_code
 from edge_agent.driver import AnyDriver, driver_names, load_driver
 from edge_agent.indicators.calendar_options import CalendarOptions
+from edge_agent.indicators.policies import Baseline
 from edge_agent.model.options import (
     ConnectionOptions,
     Duration,
@@ -197,6 +198,12 @@ class IndicatorOptions(Options):
     )
     definitions_dir: DirectoryPath | None = Field(
         default=None, description="Folder with definitions of the plant's own, *.yaml"
+    )
+    policies_dir: DirectoryPath | None = Field(
+        default=None, description="Folder with policy targets of the plant's own, *.yaml"
+    )
+    baselines: tuple[Baseline, ...] = Field(
+        default=(), description="What indicators were before: targets that ask for a change are judged by it"
     )
 
 

@@ -25,6 +25,7 @@ def check_references(
         *_tags_and_rules(tree),
         *_clients(tree),
         *_definitions(tree, definitions),
+        *_baselines(tree, definitions),
         *_calendars(tree, register),
     ]
     # What is wrong in a profile is found again in each equipment that uses it.
@@ -223,3 +224,24 @@ def _definitions(tree: Node, known: Collection[str]) -> Iterator[ConfigProblem]:
             found = f"found {node.written()}, already at {first[name].place}"
             yield node.place.problem(node.route, found, "each definition once")
         first.setdefault(name, node)
+
+
+def _baselines(tree: Node, known: Collection[str]) -> Iterator[ConfigProblem]:
+    """Each is of a definition that there is, and the only one of its day."""
+    indicators = tree.child("indicators")
+    first: dict[tuple[str, str], Node] = {}
+    for baseline in _list(indicators, "baselines") if indicators is not None else ():
+        node = baseline.child("definition")
+        name = _usable(node)
+        if node is None or not name:
+            continue
+        if name not in known:
+            found = f"found {node.written()}, which is no definition"
+            yield node.place.problem(
+                node.route, found, f"one of: {', '.join(known)}", did_you_mean(name, known)
+            )
+        key = (name, baseline.text_of("day"))
+        if key in first:
+            found = f"a second baseline of {name} on {key[1]}, already at {first[key].place}"
+            yield baseline.place.problem(baseline.route, found, "one baseline for each definition and day")
+        first.setdefault(key, baseline)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -12,6 +13,7 @@ from edge_agent.config.definitions import definition_folders, read_definitions
 from edge_agent.config.errors import ConfigError, ConfigProblem, did_you_mean
 from edge_agent.config.json_schema import ConfigurationSchema
 from edge_agent.config.models import (
+    DEFAULT_CALENDAR,
     Configuration,
     GatewayOptions,
     IndicatorOptions,
@@ -19,6 +21,7 @@ from edge_agent.config.models import (
     StateOptions,
     configuration_model,
 )
+from edge_agent.config.policies import policy_folders, read_policies
 from edge_agent.config.profiles import add_shipped_profiles, merge_profiles
 from edge_agent.config.references import check_references
 from edge_agent.config.register import read_register
@@ -27,6 +30,7 @@ from edge_agent.config.tree import Node
 from edge_agent.config.words import MISSING, booleans_as_numbers, in_words
 from edge_agent.config.yaml_files import read_yaml
 from edge_agent.driver import AnyDriver, AnyTagSet, TagSet, driver_names, load_driver
+from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.calendar_options import CalendarOptions
 from edge_agent.indicators.definitions import Definition
 from edge_agent.model.equipment import Register
@@ -79,8 +83,14 @@ def load_site(path: Path) -> Site:
         problems += found if source.complete else filter(_is_certain, found)
     register, register_problems = _register(tree, source.folder)
     problems += register_problems
-    definitions, definition_problems = _definitions(tree)
+    definitions, definition_problems = read_definitions(
+        definition_folders(_own_folder(tree, "definitions_dir", source.folder))
+    )
     problems += definition_problems
+    if not definition_problems:  # one that is not there, because it is wrong, has been told
+        problems += read_policies(
+            policy_folders(_own_folder(tree, "policies_dir", source.folder)), definitions
+        )[1]
     if source.complete:
         problems += check_references(tree, register, definitions)
     if problems or configuration is None or register is None:
@@ -109,6 +119,14 @@ def stale_after_ms(site: Site) -> dict[str, int]:
             slowest = max(periods, default=connection.period)
             stale[equipment.id] = round((site.states.stale_after * slowest + connection.timeout) * 1000)
     return stale
+
+
+def planned_calendars(site: Site, register: Register | None = None) -> dict[str, Calendar]:
+    """The planned calendar of each equipment that has one, by its id; of the site's register or another."""
+    zone = ZoneInfo(site.gateway.timezone)
+    known = {name: Calendar(name, options, zone) for name, options in site.calendars.items()}
+    wanted = {e.id: e.calendar or DEFAULT_CALENDAR for e in (register or site.register).equipment}
+    return {equipment: known[name] for equipment, name in wanted.items() if name in known}
 
 
 def _is_certain(problem: ConfigProblem) -> bool:
@@ -171,14 +189,14 @@ def _file(tree: Node, key: str, folder: Path) -> tuple[Path, str] | None:
     return Path(node.value), node.text if "${" in node.text else str(folder / node.text)
 
 
-def _definitions(tree: Node) -> tuple[dict[str, Definition], list[ConfigProblem]]:
-    """The definitions that come with the agent, and those in the plant's own folder."""
-    folder: Path | None = None
+def _own_folder(tree: Node, key: str, folder: Path) -> Path | None:
+    """The plant's own folder under `key` of the indicators; if there is no such folder, the model says so."""
     indicators = tree.child("indicators")
-    own = indicators.child("definitions_dir") if indicators is not None else None
-    if own is not None and not own.broken and isinstance(own.value, str) and Path(own.value).is_dir():
-        folder = Path(own.value)
-    return read_definitions(definition_folders(folder))
+    node = indicators.child(key) if indicators is not None else None
+    if node is None or node.broken or not isinstance(node.value, str) or not Path(node.value).is_dir():
+        return None
+    # Mistakes in its files are told as the configuration names it.
+    return Path(node.value) if "${" in node.text else folder / node.text
 
 
 def _site(
@@ -238,7 +256,7 @@ def _digest(configuration: Configuration, register: Register, definitions: tuple
     content = configuration.model_dump(
         mode="json", exclude={"profiles", "register_file", "processes_file"}, fallback=str
     )
-    del content["indicators"]["definitions_dir"]
+    del content["indicators"]["definitions_dir"], content["indicators"]["policies_dir"]
     content["register"] = register.version
     content["definitions"] = {one.id: one.digest for one in definitions}
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -117,7 +117,9 @@ class Figure(Struct, frozen=True, omit_defaults=True):
 class EquipmentEvidence(Struct, frozen=True, omit_defaults=True):
     """Why one equipment counts or does not; `last_good` is null if no good reading is on record.
 
-    `weight` is what it adds to the counts: 1, or its asset value in fen.
+    `weight` is what it adds to the counts: 1, or its asset value in fen. Where the definition asks for a
+    share of planned time, `planned_minutes` are those of the period, and in `proved_minutes` of them it was
+    delivering.
     """
 
     equipment: str
@@ -131,6 +133,8 @@ class EquipmentEvidence(Struct, frozen=True, omit_defaults=True):
     last_good: int | None
     weight: int = 1
     line: str = ""
+    planned_minutes: int = 0
+    proved_minutes: int = 0
 
 
 class ProcessEvidence(Struct, frozen=True):

@@ -15,6 +15,7 @@ from edge_agent.contract.messages import (
     Scope,
     Statements,
 )
+from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.definitions import (
     HEADCOUNT,
     ConnectedRule,
@@ -23,13 +24,14 @@ from edge_agent.indicators.definitions import (
     process_columns,
 )
 from edge_agent.indicators.periods import local_day
+from edge_agent.indicators.planned_share import PlannedShare, PlannedWindow, ProvedMinutes
 from edge_agent.model.equipment import Equipment, Process, Register
 from edge_agent.model.expression import Expression
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState
 
 
-class Evidence(Protocol):
+class Evidence(ProvedMinutes, Protocol):
     """What the machines have proved so far."""
 
     def level(self, equipment: str, now_ms: int) -> LinkLevel: ...
@@ -58,14 +60,23 @@ class Calculator:
     """One definition over one enterprise's register; expressions are compiled once."""
 
     def __init__(
-        self, definition: Definition, enterprise: str, register: Register, zone: tzinfo | None = None
+        self,
+        definition: Definition,
+        enterprise: str,
+        register: Register,
+        zone: tzinfo | None = None,
+        calendars: Mapping[str, Calendar] | None = None,
     ) -> None:
-        """`enterprise` is the credit code; `zone` that of the plant, by default the computer's."""
+        """`enterprise` is the credit code; `zone` that of the plant, by default the computer's.
+
+        `calendars` are the planned ones by equipment, for definitions that ask for a share of planned time.
+        """
         self.definition = definition
         self._enterprise = enterprise
         self._register = register
         self._equipment = sorted(register.equipment, key=_id)
         self._zone = zone
+        self._calendars = calendars or {}
         self._per_head = definition.denominator == HEADCOUNT
         self._denominator = None if self._per_head else Expression(definition.denominator)
         self._numerator = Expression(definition.numerator)
@@ -134,8 +145,9 @@ class Calculator:
                 self._judge_process(one, day) for one in sorted(self._register.processes, key=_id)
             ]
         else:
+            planned = self._planned_window(as_of_ms)
             lines = equipment = [
-                self._judge(one, evidence, states[one.id], day, as_of_ms) for one in self._equipment
+                self._judge(one, evidence, states[one.id], day, as_of_ms, planned) for one in self._equipment
             ]
         texts = [canonical_line(line) for line in lines]
         members: list[list[tuple[Line, bytes]]] = [[] for _ in self._scopes]
@@ -154,12 +166,25 @@ class Calculator:
         rule = self.definition.connected
         return round(rule.window * 1000) if rule is not None and rule.window is not None else 0
 
+    def _planned_window(self, now_ms: int) -> PlannedWindow | None:
+        rule = self.definition.connected
+        if rule is None or rule.planned_share is None:
+            return None
+        return PlannedWindow(self._calendars, self.window_ms, now_ms)
+
     def _judge(
-        self, equipment: Equipment, evidence: Evidence, state: MachineState, day: date, now_ms: int
+        self,
+        equipment: Equipment,
+        evidence: Evidence,
+        state: MachineState,
+        day: date,
+        now_ms: int,
+        planned: PlannedWindow | None,
     ) -> EquipmentEvidence:
         rule, window_ms = self.definition.connected, self.window_ms
         good = evidence.good_readings(equipment.id, now_ms - window_ms) if window_ms else 0
         level = evidence.level(equipment.id, now_ms)
+        share = planned.share(equipment.id, evidence) if planned is not None else PlannedShare()
         in_denominator = in_numerator = False
         if not equipment.in_service(day):
             reason = "not_in_service"
@@ -169,8 +194,8 @@ class Calculator:
             in_denominator = not self._per_head
             if not self._filtered(equipment)[1]:
                 reason = "outside_numerator"
-            elif rule is not None and not _connected(rule, level, good):
-                reason = f"link_below_{rule.level}"
+            elif rule is not None and (missing := _not_connected(rule, level, good, share)):
+                reason = missing
             else:
                 in_numerator = True
                 reason = "counted"
@@ -191,6 +216,8 @@ class Calculator:
             good_readings=good,
             last_good=evidence.last_good_ms(equipment.id),
             weight=weight,
+            planned_minutes=share.planned,
+            proved_minutes=share.proved,
         )
 
     def _filtered(self, equipment: Equipment) -> tuple[bool, bool]:
@@ -266,7 +293,9 @@ def _unknown(line: Line) -> bool:
     return isinstance(line, EquipmentEvidence) and line.state == MachineState.UNKNOWN
 
 
-def _connected(rule: ConnectedRule, level: LinkLevel, good_readings: int) -> bool:
-    if rule.window is None:
-        return level >= rule.link_level
-    return good_readings >= rule.good_readings
+def _not_connected(rule: ConnectedRule, level: LinkLevel, good_readings: int, share: PlannedShare) -> str:
+    """Why the rule is not fulfilled; empty if it is."""
+    proved = level >= rule.link_level if rule.window is None else good_readings >= rule.good_readings
+    if not proved:
+        return f"link_below_{rule.level}"
+    return share.shortfall(rule.planned_share) if rule.planned_share is not None else ""

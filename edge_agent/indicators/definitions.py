@@ -2,15 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from edge_agent.indicators.calendar_options import CalendarDay
-from edge_agent.model.equipment import Equipment, Process
+from edge_agent.indicators.satisfiable import can_hold
+from edge_agent.model.equipment import Control, Equipment, Industry, Process
 from edge_agent.model.expression import CannotEvaluateError, Expression
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.options import Duration, Options
@@ -38,22 +48,66 @@ def process_columns(process: Process, nc_equipment: int, equipment: int) -> dict
     return {**asdict(process), "nc_equipment": nc_equipment, "equipment": equipment}
 
 
+_YES_NO = (False, True)
+
+_CLOSED: Mapping[Counted, Mapping[str, Sequence[object]]] = {
+    "equipment": {
+        name: _YES_NO for name, value in equipment_columns(_EQUIPMENT).items() if isinstance(value, bool)
+    },
+    "process": {"key": _YES_NO, "industry": get_args(Industry), "control": get_args(Control)},
+}
+"""The columns that have but a few values, and which."""
+
 _EXAMPLES: Mapping[Counted, dict[str, Any]] = {
     "equipment": equipment_columns(_EQUIPMENT),
     "process": process_columns(_PROCESS, 1, 1),
 }
 
 
+def _both_languages(text: Mapping[str, str]) -> Mapping[str, str]:
+    if set(text) != {"zh", "en"}:
+        raise ValueError("expected text in both languages, {zh: ..., en: ...}")
+    return text
+
+
+BothLanguages = Annotated[Mapping[Literal["zh", "en"], str], AfterValidator(_both_languages)]
+"""What people read: in Chinese and in English."""
+
+
+def as_written(value: object) -> object:
+    """For decimals: 0.7 is seven tenths, as it stands in the file, so that it is exactly met or not."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError("expected a number")
+    return value
+
+
+LONGEST_WINDOW_S = 31 * 86_400.0
+"""How far back evidence is looked at."""
+
+
 class ConnectedRule(Options):
     """What an equipment must prove to count as connected.
 
     Without `window` the level must hold at the instant. With it, at least `good_readings` good readings
-    must have come within it; `level` is then `data_valid`.
+    must have come within it; `level` is then `data_valid`. With `planned_share` good data must also have come
+    in at least this share of the planned busy time within the window.
     """
 
     level: Literal["reachable", "data_valid", "live"]
     window: Duration | None = None
     good_readings: int = Field(default=1, ge=1)
+    planned_share: (
+        Annotated[
+            Decimal,
+            Field(gt=0, le=1),
+            BeforeValidator(as_written),
+            WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Least share of the planned busy minutes within the window in which good data came",
+    )
 
     @property
     def link_level(self) -> LinkLevel:
@@ -63,13 +117,18 @@ class ConnectedRule(Options):
     def _window_counts_readings(self) -> Self:
         if self.window is not None and self.level != "data_valid":
             raise ValueError("good readings within a window prove the level data_valid, no other")
+        if self.window is not None and self.window > LONGEST_WINDOW_S:
+            raise ValueError("evidence is looked at for 31 days; the window is longer")
+        if self.planned_share is not None and self.window is None:
+            raise ValueError(
+                "planned_share is a share of the planned time within a window; window is missing"
+            )
         return self
 
 
-class Source(Options):
-    """Where the definition is from: the document's own words, or why there are none to quote."""
+class Quoted(Options):
+    """The document's own words, or why there are none to quote."""
 
-    document: str
     quote: str = Field(default="", description="The document's words; nothing that it does not say")
     without_quote: str = Field(default="", description="Why there is no quote, and what is gone by instead")
 
@@ -78,6 +137,12 @@ class Source(Options):
         if bool(self.quote) == bool(self.without_quote):
             raise ValueError("expected quote, or without_quote with the reason why there is none")
         return self
+
+
+class Source(Quoted):
+    """Where the definition is from."""
+
+    document: str
 
 
 class Effective(Options):
@@ -100,7 +165,7 @@ class Definition(Options):
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")]
     version: int = Field(ge=1)
-    title: Mapping[Literal["zh", "en"], str]
+    title: BothLanguages
     standing: Literal["official text", "questionnaire", "practice", "ours"]
     source: Source
     effective: Effective = Field(default_factory=Effective)
@@ -117,13 +182,6 @@ class Definition(Options):
     numerator: str = Field(description="CEL expression over columns of the register")
     connected: ConnectedRule | None = None
 
-    @field_validator("title")
-    @classmethod
-    def _both_languages(cls, title: Mapping[str, str]) -> Mapping[str, str]:
-        if set(title) != {"zh", "en"}:
-            raise ValueError("expected a title in both languages, {zh: ..., en: ...}")
-        return title
-
     @field_validator("weight", "connected")
     @classmethod
     def _of_equipment(cls, value: object, info: ValidationInfo) -> object:
@@ -139,12 +197,29 @@ class Definition(Options):
             raise ValueError("headcount and unit: per_10000_employees belong together")
         if per_head and (info.data.get("counts"), info.data.get("weight")) != ("equipment", "count"):
             raise ValueError("equipment is counted per employee, nothing else")
-        return value if value == HEADCOUNT else _filter(value, info)
+        if value == HEADCOUNT:
+            return value
+        _filter(value, info)
+        if not can_hold(value, _CLOSED[info.data.get("counts", "equipment")]):
+            raise ValueError(
+                "expected a filter that can hold; this one holds for no line, whatever the register says"
+            )
+        return value
 
     @field_validator("numerator")
     @classmethod
     def _numerator(cls, value: str, info: ValidationInfo) -> str:
-        return _filter(value, info)
+        _filter(value, info)
+        denominator = info.data.get("denominator", HEADCOUNT)
+        of = value if denominator == HEADCOUNT else f"({denominator}) && ({value})"
+        if not can_hold(of, _CLOSED[info.data.get("counts", "equipment")]):
+            raise ValueError("expected a filter that can hold for a line of the denominator; this one cannot")
+        return value
+
+    @property
+    def scale(self) -> int:
+        """What people say is the rate times this: percent, or how many per 10,000 employees."""
+        return 10_000 if self.unit == "per_10000_employees" else 100
 
     @property
     def text(self) -> str:
@@ -158,8 +233,8 @@ class Definition(Options):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def _filter(text: str, info: ValidationInfo) -> str:
-    """A CEL expression that says yes or no to a line of the register. Raises ValueError."""
+def _filter(text: str, info: ValidationInfo) -> None:
+    """Check that it is a CEL expression that says yes or no to a line of the register. Raises ValueError."""
     counts: Counted = info.data.get("counts", "equipment")
     example = _EXAMPLES[counts]
     try:
@@ -177,4 +252,3 @@ def _filter(text: str, info: ValidationInfo) -> str:
         negated.holds(example)
     except CannotEvaluateError:
         raise ValueError("expected an expression that is true or false for a line of the register") from None
-    return text

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_agent.indicators.periods import HOUR_MS
 from edge_agent.model.link import LinkLevel
+from edge_agent.model.minutes import Minutes, count_common
 from edge_agent.model.state import MachineState
 
 BUSY_S = 30.0
@@ -36,6 +37,8 @@ class KeptEvidence:
     """Time of the newest good reading on record; equipment without one is not in it."""
     stale_after_ms: Mapping[str, int]
     """How long an equipment is live after a good reading."""
+    minutes: Mapping[str, Minutes]
+    """By equipment: the minutes in which it was provably delivering, of each hour that was asked for."""
 
     def level(self, equipment: str, now_ms: int) -> LinkLevel:
         """`live` if readings came to the last; what the endpoint accepted is not on record."""
@@ -48,12 +51,16 @@ class KeptEvidence:
     def good_readings(self, equipment: str, from_ms: int) -> int:
         return sum(good for good, last_ms in self.hours.get(equipment, ()) if last_ms >= from_ms)
 
+    def proved_minutes(self, equipment: str, planned: Minutes) -> int:
+        """In how many of the planned minutes the equipment was provably delivering."""
+        return count_common(self.minutes.get(equipment, {}), planned)
+
     def last_good_ms(self, equipment: str) -> int | None:
         return self.last_good.get(equipment)
 
 
 _HOURS = """
-SELECT equipment, good_readings, last_good_ms FROM json_each(?) AS wanted
+SELECT equipment, good_readings, last_good_ms, hour_ms, {minutes} FROM json_each(?) AS wanted
 JOIN evidence ON equipment = wanted.value AND hour_ms >= ? AND hour_ms < ?
 """
 
@@ -76,6 +83,9 @@ class KeptHistory:
 
     def __init__(self, path: Path) -> None:
         self._db = open_read_only(path)
+        columns = {row[1] for row in self._db.execute("PRAGMA table_info(evidence)")}
+        # A file that no agent of now has opened has none.
+        self._hours = _HOURS.format(minutes="minutes" if "minutes" in columns else "0")
 
     def alive_ms(self) -> int | None:
         """When the agent last noted that it was alive, with all that it knew by then; None before that."""
@@ -89,12 +99,14 @@ class KeptHistory:
         `from_ms` on at hand to be counted."""
         wanted = json.dumps(list(equipment))
         hours: dict[str, list[tuple[int, int]]] = {}
+        minutes: dict[str, dict[int, int]] = {}
         begin = from_ms // HOUR_MS * HOUR_MS
-        for name, good, last_ms in self._db.execute(_HOURS, (wanted, begin, to_ms)):
+        for name, good, last_ms, hour_ms, bits in self._db.execute(self._hours, (wanted, begin, to_ms)):
             hours.setdefault(name, []).append((good, last_ms))
+            minutes.setdefault(name, {})[hour_ms] = bits
         newest = dict(self._db.execute(_LAST_GOOD, (wanted, to_ms)))
         last_good = {name: last_ms for name, last_ms in newest.items() if last_ms is not None}
-        return KeptEvidence(hours, last_good, stale_after_ms)
+        return KeptEvidence(hours, last_good, stale_after_ms, minutes)
 
     def states(self, equipment: Collection[str], to_ms: int) -> dict[str, MachineState]:
         """What each did at the end of the time up to `to_ms`; unknown where nothing is on record."""

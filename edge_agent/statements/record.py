@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from edge_agent.contract import messages
 from edge_agent.contract.canonical import canonical
 from edge_agent.indicators.calculate import Calculator, Evidence
+from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.claims import (
     WINDOW_MS,
     ClaimKind,
@@ -34,6 +35,9 @@ MADE_UP_MS: Mapping[PeriodKind, int] = {
     PeriodKind.MONTH: 366 * 24 * HOUR_MS,
 }
 """The kinds of period that statements of record are made of, and how far back after an outage."""
+
+Calendars: TypeAlias = Callable[[Register], Mapping[str, Calendar]]
+"""The planned calendar of each equipment of a register that has one."""
 
 SETTLE_MS = 2000
 """After the end of a period, so that what happened in it has been noted."""
@@ -80,13 +84,20 @@ class RecordMaker:
     """
 
     def __init__(
-        self, path: Path, gateway: str, enterprise: str, zone: ZoneInfo, definitions: Sequence[Definition]
+        self,
+        path: Path,
+        gateway: str,
+        enterprise: str,
+        zone: ZoneInfo,
+        definitions: Sequence[Definition],
+        calendars: Calendars,
     ) -> None:
         """`path` is the history file, which somebody has open; `enterprise` the credit code."""
         self.definitions = definitions
         self._gateway = gateway
         self._enterprise = enterprise
         self._zone = zone
+        self._calendars = calendars
         self._history = KeptHistory(path)
         self._registers = RegisterVersions(path, read_only=True)
         self._connected = ConnectedVersions(path, read_only=True)
@@ -144,7 +155,9 @@ class RecordMaker:
         )
 
     def _draft(self, definition: Definition, moment: _Moment) -> Draft:
-        calculator = Calculator(definition, self._enterprise, moment.register, self._zone)
+        calculator = Calculator(
+            definition, self._enterprise, moment.register, self._zone, self._calendars(moment.register)
+        )
         count = calculator.count(moment.evidence, moment.states, moment.as_of_ms, moment.day)
         content = {
             "gateway": self._gateway,

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS evidence (
     hour_ms       INTEGER NOT NULL,
     good_readings INTEGER NOT NULL,
     last_good_ms  INTEGER NOT NULL,
+    minutes       INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (equipment, hour_ms)
 ) WITHOUT ROWID;
 -- Columns without a type keep integers as integers and floats as floats.
@@ -54,8 +55,8 @@ WHERE equipment = :equipment AND start_ms < :to_ms AND start_ms >= coalesce(
 ORDER BY start_ms
 """
 
-EvidenceRow = tuple[str, int, int, int]
-"""equipment, hour_ms, good_readings, last_good_ms"""
+EvidenceRow = tuple[str, int, int, int, int]
+"""equipment, hour_ms, good_readings, last_good_ms, minutes: a bit for each of the hour's 60"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,15 @@ class History:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(_SCHEMA)
+            self._migrate()
         except BaseException:
             self._db.close()
             raise
+
+    def _migrate(self) -> None:
+        """Files of before have no minutes in their evidence: of those hours none is proved."""
+        if "minutes" not in {column[1] for column in self._db.execute("PRAGMA table_info(evidence)")}:
+            self._db.execute("ALTER TABLE evidence ADD COLUMN minutes INTEGER NOT NULL DEFAULT 0")
 
     def resume(self, now_ms: int) -> int:
         """Close what a former run left open; returns from when on the new run has to account for time.
@@ -110,7 +117,7 @@ class History:
                     for i in changes.intervals
                 ],
             )
-            self._db.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)", changes.evidence)
+            self._db.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?)", changes.evidence)
             self._db.executemany("INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?)", changes.counters)
             self._db.execute("INSERT OR REPLACE INTO alive VALUES (1, ?)", (changes.alive_ms,))
             self._db.execute("COMMIT")
@@ -152,7 +159,8 @@ class History:
     def evidence(self, from_ms: int) -> list[EvidenceRow]:
         """Evidence of all hours with a good reading since `from_ms`."""
         return self._db.execute(
-            "SELECT equipment, hour_ms, good_readings, last_good_ms FROM evidence WHERE last_good_ms >= ?",
+            "SELECT equipment, hour_ms, good_readings, last_good_ms, minutes FROM evidence"
+            " WHERE last_good_ms >= ?",
             (from_ms,),
         ).fetchall()
 

@@ -1,8 +1,9 @@
 import pytest
 
-from edge_agent.acquisition.link import HOUR_MS, EvidenceHour, LinkTracker
+from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.model.batch import Batch
 from edge_agent.model.link import LinkLevel
+from edge_agent.model.minutes import HOUR_MS
 from edge_agent.model.quality import bad
 
 T0 = 500_000 * HOUR_MS + 1234
@@ -84,3 +85,85 @@ def test_old_evidence_is_forgotten() -> None:
     links.opened(["A"])
     links.batch(good(T0))
     assert links.good_readings("A", 0) == 2
+
+
+# Minutes of an hour. The stale limit is 3 s. Each row: seconds after the full hour at which good readings
+# came (`10-130`: every second from 10 to 130), and the minutes that the machine was delivering through.
+MINUTES = [
+    ("0-60", {0}, "a whole minute, from its first moment to that of the next"),
+    ("0-59", set(), "its last second is not proved yet"),
+    ("1-180", {1, 2}, "the first minute began without data"),
+    ("0-300 every 3", {0, 1, 2, 3, 4}, "readings exactly as far apart as the stale limit"),
+    ("0-300 every 4", set(), "readings further apart prove nothing but themselves"),
+    ("0-100 104-300", {0, 2, 3, 4}, "an interruption costs the minute that it is in"),
+    ("0-119 122-300", {0, 1, 2, 3, 4}, "a pause of 3 s over a full minute is none"),
+    ("0-119 123-300", {0, 3, 4}, "one of 4 s costs the minutes on both sides"),
+    ("30", set(), "one reading alone"),
+]
+
+
+def seconds(text: str) -> list[int]:
+    """`0-60`, `30`, `0-300 every 3`."""
+    text, _, every = text.partition(" every ")
+    found: list[int] = []
+    for part in text.split():
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1, int(every or 1))
+    return found
+
+
+@pytest.mark.parametrize(("readings", "minutes", "why"), MINUTES, ids=[row[0] for row in MINUTES])
+def test_minutes_that_are_proved(links: LinkTracker, readings: str, minutes: set[int], why: str) -> None:
+    hour_ms = 500_000 * HOUR_MS
+    links.opened(["A"])
+    for second in seconds(readings):
+        links.batch(good(hour_ms + 1000 * second))
+    whole_hour = {hour_ms: 2**60 - 1}
+    assert links.proved_minutes("A", whole_hour) == len(minutes), why
+    for minute in range(60):
+        assert links.proved_minutes("A", {hour_ms: 1 << minute}) == (minute in minutes)
+    (hour,) = links.take_changed()
+    assert {minute for minute in range(60) if hour.minutes >> minute & 1} == minutes
+    again = LinkTracker({"A": 3000}, [hour], KEEP_MS)
+    assert again.proved_minutes("A", whole_hour) == len(minutes), "it survives a restart"
+
+
+def test_bad_readings_prove_no_minutes_and_a_restart_begins_anew(links: LinkTracker) -> None:
+    hour_ms = 500_000 * HOUR_MS
+    links.opened(["A"])
+    for second in range(121):
+        flaws = {0: bad("x")} if second > 60 else {}
+        links.batch(Batch("A", hour_ms + 1000 * second, ["t"], [1], flaws))
+    assert links.proved_minutes("A", {hour_ms: 0b11}) == 1
+    assert links.proved_minutes("B", {hour_ms: 0b11}) == 0
+    again = LinkTracker({"A": 3000}, links.take_changed(), KEEP_MS)
+    again.opened(["A"])
+    for second in range(61, 241):
+        again.batch(good(hour_ms + 1000 * second))
+    proved = [again.proved_minutes("A", {hour_ms: 1 << minute}) for minute in range(5)]
+    assert proved == [1, 0, 1, 1, 0], "nobody saw the first second of minute 1 after the start"
+
+
+def test_a_slow_machine_proves_hours_in_which_nothing_came() -> None:
+    limit_ms = 3 * HOUR_MS
+    links = LinkTracker({"A": limit_ms}, [], KEEP_MS)
+    links.opened(["A"])
+    begin = 500_000 * HOUR_MS
+    links.batch(good(begin + 30 * 60_000, 1))
+    links.batch(good(begin + 30 * 60_000 + limit_ms, 1))
+    whole = {begin + n * HOUR_MS: 2**60 - 1 for n in range(4)}
+    assert links.proved_minutes("A", whole) == 180
+    assert links.good_readings("A", begin) == 2, "no reading is made up for the hours between"
+    changed = {hour.hour_ms: hour for hour in links.take_changed()}
+    assert changed.keys() == whole.keys()
+    assert [changed[hour_ms].good_readings for hour_ms in sorted(changed)] == [1, 0, 0, 1]
+
+
+def test_signs_of_life_go_on_with_what_was_proved(links: LinkTracker) -> None:
+    """A subscription over which nothing changes."""
+    hour_ms = 500_000 * HOUR_MS
+    links.opened(["A"])
+    links.batch(good(hour_ms))
+    for second in range(2, 121, 2):
+        links.batch(Batch("A", hour_ms + 1000 * second, [], []))
+    assert links.proved_minutes("A", {hour_ms: 0b1111}) == 2

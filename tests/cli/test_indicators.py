@@ -51,7 +51,7 @@ def plant(tmp_path: Path) -> Path:
     history = History(demo / "data" / "history.db")
     running = StateWithCause(MachineState.RUNNING)
     running_now = [Interval(name, now - 5000, None, running) for name in MACHINES]
-    evidence = [(name, now - 5000, 40, now - 100) for name in MACHINES]
+    evidence = [(name, now - 5000, 40, now - 100, 0) for name in MACHINES]
     history.save(Changes(now, running_now, evidence))
     history.close()
     return demo

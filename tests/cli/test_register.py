@@ -96,7 +96,7 @@ def test_what_the_data_folder_does_not_support(tmp_path: Path) -> None:
     now = CLOCK.now_ms()
     history = History(tmp_path / "history.db")
     history.save(
-        Changes(now, evidence=[("A-1", now - 1000, 5, now - 500), ("A-3", now - 1000, 5, now - 500)])
+        Changes(now, evidence=[("A-1", now - 1000, 5, now - 500, 0), ("A-3", now - 1000, 5, now - 500, 0)])
     )
     history.close()
     kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

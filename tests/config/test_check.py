@@ -1,6 +1,7 @@
 """`edge-agent check` as a technician uses it."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,12 @@ def test_a_right_configuration(plant: Path) -> None:
         "register: 9 equipment in 3 workshops",
         "9 production, 0 NC, 9 that should be connected",
         "connections: 6, with 8 equipment",
+        "definitions: 13",
+        "no rate on this register: key-equipment-nc-rate/by-count (denominator_zero), "
+        "key-process-nc-rate/discrete (denominator_zero), key-process-nc-rate/process-industry"
+        " (denominator_zero), nc-rate/by-asset-value (asset_value_missing), networked-rate/of-digital"
+        " (denominator_zero), networked-rate/of-key (denominator_zero), networked-rate/of-nc"
+        " (denominator_zero), robot-density/ifr (headcount_missing)",
         "uplink region: type mqtt, host broker, client_id gw-01, username me, "
         "password **********, root fta/v1/330300/91350100M000100Y43/gw-01",
         f"configuration {site.digest[:12]}, register {site.register.digest[:12]}",
@@ -140,6 +147,41 @@ def test_what_answers_and_what_does_not(plant: Path) -> None:
         before, _, after = wanted.partition("*")
         assert line.startswith(before)
         assert line.endswith(after)
+
+
+OWN = """\
+id: own/of-furnaces
+version: 1
+title: {zh: 炉, en: furnaces}
+standing: ours
+source: {document: ours, without_quote: nobody has written it down}
+denominator: kind == "furnace"
+numerator: nc
+"""
+
+
+def test_a_definition_that_was_asked_for_and_has_nothing_to_count(tmp_path: Path) -> None:
+    config = write_site(
+        tmp_path, GOOD + "indicators: {definitions: [nc-rate/by-count, networked-rate/of-key]}\n"
+    )
+    of_key = "no rate on this register: denominator_zero (production && key)"
+    result = run(config)
+    assert result.exit_code == 0
+    assert [line for line in lines_of(result) if re.match("definitions|warning: def", line)] == [
+        "definitions: 2",
+        f"warning: definition networked-rate/of-key: {of_key}",
+    ]
+
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "furnaces.yaml").write_text(OWN, encoding="utf-8")
+    write_site(tmp_path, GOOD + "indicators: {definitions_dir: own}\n")
+    assert [line for line in lines_of(run(config)) if line.startswith("warning: definition")] == [
+        'warning: definition own/of-furnaces: no rate on this register: denominator_zero (kind == "furnace")',
+    ]
+    write_site(
+        tmp_path, GOOD + "indicators: {definitions_dir: own}\n", "id,name,workshop,kind\nCNC-01,a,b,furnace\n"
+    )
+    assert not [line for line in lines_of(run(config)) if line.startswith("warning: definition")]
 
 
 def test_everything_answers(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def an_agent_ran_yesterday(data: Path) -> Period:
     data.mkdir(parents=True)
     history = History(data / "history.db")
     running = StateWithCause(MachineState.RUNNING)
-    evidence = [("PRS-01", killed - HOUR_MS, 60, killed - 1000)]
+    evidence = [("PRS-01", killed - HOUR_MS, 60, killed - 1000, 0)]
     history.save(Changes(killed, [Interval("PRS-01", period.from_ms, None, running)], evidence))
     registers = RegisterVersions(data / "history.db")
     registers.keep(MACHINES, period.from_ms - 1)

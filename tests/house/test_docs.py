@@ -14,10 +14,10 @@ import msgspec
 import pytest
 from packaging.requirements import Requirement
 
-from edge_agent.config.definitions import read_definitions
+from edge_agent.config.definitions import known_definitions, read_definitions
 from edge_agent.contract import messages
 from edge_agent.contract.topics import RETAINED, RecordClass, Topics
-from edge_agent.indicators.definitions import Definition
+from edge_agent.indicators.definitions import ConnectedRule, Definition
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, UnknownCause
 from tests.house.documents import PAGES, ROOT, blocks, name_of, text_of
@@ -68,16 +68,21 @@ def test_the_house_is_drawn_as_it_is() -> None:
 
 
 def test_the_definition_to_start_from_is_one(tmp_path: Path) -> None:
-    (text,) = blocks(ARCHITECTURE, "yaml")
-    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    for number, text in enumerate(blocks(ARCHITECTURE, "yaml")):
+        (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
     found, problems = read_definitions([tmp_path])
     assert problems == []
-    assert found["networked-rate/by-day"].connected is not None
+    by_day, planned = found["networked-rate/by-day"].connected, found["networked-rate/planned-time"].connected
+    assert by_day is not None
+    assert planned is not None
+    assert str(planned.planned_share) == "0.8"
+    assert found.keys().isdisjoint(known_definitions())
 
 
 def test_every_key_of_a_definition_is_explained() -> None:
     text = text_of(ARCHITECTURE).partition("## To add a definition")[2].partition("\n## ")[0]
-    assert set(Definition.model_fields) <= set(re.findall(r"\b[a-z_]+\b", text))
+    keys = Definition.model_fields.keys() | ConnectedRule.model_fields.keys()
+    assert keys <= set(re.findall(r"\b[a-z_]+\b", text))
 
 
 def examples() -> dict[str, str]:

@@ -7,6 +7,7 @@ from edge_agent.indicators.calculate import Calculator
 from edge_agent.indicators.definitions import Definition
 from edge_agent.model.equipment import Control, Equipment, Industry, Process, Register
 from edge_agent.model.link import LinkLevel
+from edge_agent.model.minutes import Minutes
 from edge_agent.model.state import MachineState
 
 NOW = 1_790_000_000_000  # 2026-09-21
@@ -132,6 +133,9 @@ class TableEvidence:
     def good_readings(self, equipment: str, from_ms: int) -> int:
         last = self.last_good_ms(equipment)
         return 10 if last is not None and last >= from_ms else 0
+
+    def proved_minutes(self, equipment: str, planned: Minutes) -> int:
+        raise AssertionError(f"{equipment}: no shipped definition asks for {len(planned)} hours")
 
 
 def statements(definition: Definition, register: Register = REGISTER) -> Statements:

@@ -55,6 +55,35 @@ def test_a_shipped_definition_says_where_it_is_from(name: str) -> None:
         ("denominator: production", "denominator: line > 3", "6:14: denominator", "true or false"),
         ("denominator: production", "denominator: headcount", "6:14: denominator", "belong together"),
         ('numerator: "true"', "numerator: control", "7:12: numerator", "not control"),
+        ("denominator: production", "denominator: production && !production", "6:14: denominator", "no line"),
+        ("denominator: production", "denominator: key == !key", "6:14: denominator", "no line"),
+        (
+            "denominator: production",
+            'denominator: (nc || robot) && line == "A" && !nc && !robot',
+            "6:14: denominator",
+            "no line",
+        ),
+        ("denominator: production", 'denominator: "false"', "6:14: denominator", "no line"),
+        ('numerator: "true"', "numerator: '!production'", "7:12: numerator", "of the denominator"),
+        ('numerator: "true"', 'numerator: "false"', "7:12: numerator", "of the denominator"),
+        (
+            "denominator: production",
+            "counts: process\ndenominator: key && industry == control",
+            "7:14: denominator",
+            "no line",
+        ),
+        (
+            'denominator: production\nnumerator: "true"',
+            "counts: process\ndenominator: control in ['plc', 'dcs']\nnumerator: control == 'cnc'",
+            "8:12: numerator",
+            "of the denominator",
+        ),
+        (
+            'denominator: production\nnumerator: "true"',
+            "unit: per_10000_employees\ndenominator: headcount\nnumerator: robot && !robot",
+            "8:12: numerator",
+            "of the denominator",
+        ),
         ("standing: ours", "standing: mine", "4:11: standing", "one of: official text"),
         ("version: 1", "version: 0", "2:10: version", "at least 1"),
         ("id: x/y", "id: xy", "1:5: id", "text of the form"),
@@ -76,6 +105,22 @@ def test_a_wrong_definition_is_refused_with_file_line_and_field(
     assert len(problems) == 1
     assert problems[0].startswith(f"d.yaml:{place}: ")
     assert complaint in problems[0]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'denominator: line == "A" || line == "B"\nnumerator: workshop != "C"',
+        'denominator: line == "A" && line == "B"\nnumerator: "true"',  # a contradiction of texts is not found
+        'denominator: processes.exists(p, p == "OP10")\nnumerator: "!digital && processes.size() > 4"',
+        "denominator: '!production'\nnumerator: nc == digital",
+        "counts: process\ndenominator: equipment > 100 && key\nnumerator: nc_equipment == equipment",
+        "counts: process\ndenominator: control == ''\nnumerator: industry == 'process'",
+    ],
+)
+def test_what_may_hold_for_some_line_is_taken(tmp_path: Path, more: str) -> None:
+    head = GOOD.partition("denominator:")[0]
+    assert read(tmp_path, f"{head}{more}\n")[1] == []
 
 
 @pytest.mark.parametrize(

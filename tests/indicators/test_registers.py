@@ -102,7 +102,7 @@ def test_evidence_is_read_beside_a_running_agent(tmp_path: Path) -> None:
         Interval("A", NOW - HOUR, None, idle),
         Interval("B", NOW - HOUR, None, running),
     ]
-    evidence = [("A", NOW - 30 * HOUR, 5, NOW - 29 * HOUR), ("A", NOW - HOUR, 7, NOW - 100)]
+    evidence = [("A", NOW - 30 * HOUR, 5, NOW - 29 * HOUR, 0), ("A", NOW - HOUR, 7, NOW - 100, 0)]
     history = History(file)
     history.save(Changes(NOW, intervals, evidence))
     looked_at = KeptHistory(file)

@@ -13,6 +13,7 @@ from edge_agent.config.definitions import known_definitions
 from edge_agent.config.site import load_site
 from edge_agent.indicators.calculate import Calculator
 from edge_agent.model.link import LinkLevel
+from edge_agent.model.minutes import Minutes
 from edge_agent.model.options import StateRule
 from edge_agent.model.state import MachineState, StateWithCause
 from edge_agent.simulator.fleet import (
@@ -179,6 +180,9 @@ class WhileTheSimulatorRuns:
     def good_readings(self, equipment: str, from_ms: int) -> int:
         assert from_ms < NOW_MS
         return int(equipment in MACHINES)
+
+    def proved_minutes(self, equipment: str, planned: Minutes) -> int:
+        raise AssertionError(f"{equipment}: no shipped definition asks for {len(planned)} hours")
 
     def last_good_ms(self, equipment: str) -> int | None:
         return NOW_MS if equipment in MACHINES else None

@@ -75,7 +75,7 @@ def write(folder: Path, alive: str = "2026-04-02 00:00", register: Register = RE
         Changes(
             alive_ms,
             [i for i in intervals if i.start_ms <= alive_ms],
-            [row for row in evidence if row[1] <= alive_ms],
+            [(*row, 0) for row in evidence if row[1] <= alive_ms],
         )
     )
     history.close()
@@ -90,4 +90,4 @@ def write(folder: Path, alive: str = "2026-04-02 00:00", register: Register = RE
 
 
 def maker(path: Path) -> RecordMaker:
-    return RecordMaker(path, "gw-01", ENTERPRISE, ZONE, DEFINITIONS)
+    return RecordMaker(path, "gw-01", ENTERPRISE, ZONE, DEFINITIONS, lambda _: {})

@@ -1,3 +1,4 @@
+import sqlite3
 from pathlib import Path
 
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause, unknown
@@ -6,6 +7,7 @@ from edge_agent.states.tracker import Interval
 
 RUNNING = StateWithCause(MachineState.RUNNING, "auto")
 NO_DATA = unknown(UnknownCause.NO_DATA)
+ALL_MINUTES = 2**60 - 1
 
 
 def test_a_kill_is_accounted_for_from_the_last_sign_of_life(tmp_path: Path) -> None:
@@ -42,10 +44,30 @@ def test_a_clock_that_was_set_back_rewrites_no_time(tmp_path: Path) -> None:
 
 def test_evidence_is_overwritten_by_hour_and_read_by_time(tmp_path: Path) -> None:
     history = History(tmp_path / "h.db")
-    history.save(Changes(100, evidence=[("A", 0, 5, 100), ("B", 0, 1, 50)]))
-    history.save(Changes(200, evidence=[("A", 0, 9, 200)]))
-    assert sorted(history.evidence(0)) == [("A", 0, 9, 200), ("B", 0, 1, 50)]
-    assert history.evidence(200) == [("A", 0, 9, 200)]
+    history.save(Changes(100, evidence=[("A", 0, 5, 100, 0b11), ("B", 0, 1, 50, 0)]))
+    history.save(Changes(200, evidence=[("A", 0, 9, 200, ALL_MINUTES)]))
+    assert sorted(history.evidence(0)) == [("A", 0, 9, 200, ALL_MINUTES), ("B", 0, 1, 50, 0)]
+    assert history.evidence(200) == [("A", 0, 9, 200, ALL_MINUTES)]
+    history.close()
+
+
+def test_evidence_of_a_file_without_minutes_proves_none(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "h.db")
+    old.execute(
+        "CREATE TABLE evidence (equipment TEXT NOT NULL, hour_ms INTEGER NOT NULL,"
+        " good_readings INTEGER NOT NULL, last_good_ms INTEGER NOT NULL,"
+        " PRIMARY KEY (equipment, hour_ms)) WITHOUT ROWID"
+    )
+    old.execute("INSERT INTO evidence VALUES ('A', 0, 5, 100)")
+    old.commit()
+    old.close()
+    for _ in range(2):
+        history = History(tmp_path / "h.db")
+        assert history.evidence(0) == [("A", 0, 5, 100, 0)]
+        history.close()
+    history = History(tmp_path / "h.db")
+    history.save(Changes(200, evidence=[("A", 0, 9, 200, ALL_MINUTES)]))
+    assert history.evidence(0) == [("A", 0, 9, 200, ALL_MINUTES)]
     history.close()
 
 
