@@ -156,6 +156,7 @@ class Agent:
         self._services = [
             *(_named(f"uplink {u.id}", u.run()) for u in self.uplinks),
             _named("housekeeping", self._keep_house()),
+            _named("history", self._keeper.tend()),
             *(_named(name, work) for name, work in self.figures.services().items()),
         ]
         self._acquisition = [_named(f"connection {s.id}", s.run()) for s in self.supervisors]

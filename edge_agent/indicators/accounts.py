@@ -3,20 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_agent.model.state import MachineState, StateWithCause
+from edge_agent.states.columns import STILL_SO_MS, Codes, Columns, Milliseconds
 from edge_agent.states.history import GATEWAY_DOWN
 from edge_agent.states.tracker import Interval
 
-Milliseconds: TypeAlias = npt.NDArray[np.int64]
-Codes: TypeAlias = npt.NDArray[np.int64]
-"""Positions in a timeline's `states`."""
-
-_EVER, _NEVER = -(1 << 60), 1 << 60
+_EVER, _NEVER = -(1 << 60), STILL_SO_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +66,16 @@ class Timeline:
     @classmethod
     def of(cls, intervals: Iterable[Interval]) -> Self:
         """From the intervals of one machine, in any order."""
-        items = list(intervals)
-        states = sorted({item.state for item in items}, key=lambda s: (s.state, s.cause))
-        code = {state: number for number, state in enumerate(states)}
-        return cls.of_columns(
-            np.array([item.start_ms for item in items], np.int64),
-            np.array([_NEVER if item.end_ms is None else item.end_ms for item in items], np.int64),
-            np.array([code[item.state] for item in items], np.int64),
-            states,
-        )
+        return cls.of_columns(Columns.of(intervals))
 
     @classmethod
-    def of_columns(
-        cls, starts: Milliseconds, ends: Milliseconds, codes: Codes, states: Sequence[StateWithCause]
-    ) -> Self:
-        """From columns in any order; `codes` count in `states`.
+    def of_columns(cls, columns: Columns) -> Self:
+        """From columns in any order.
 
         Of one interval while it was open and when it had ended, the ended one holds. Should two overlap all
         the same, the one that begins later cuts the other short.
         """
+        starts, ends, codes, states = columns.starts, columns.ends, columns.codes, columns.states
         if np.any(np.diff(starts) <= 0):
             order = np.lexsort((codes, ends, starts))
             starts, ends, codes = starts[order], ends[order], codes[order]

@@ -1,20 +1,11 @@
 """Evidence as the history file has it: read only, for figures that are worked out beside the agent."""
 
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState
-
-
-def open_read_only(path: Path) -> sqlite3.Connection:
-    """A history file to look at, whether an agent is running on it or not. Raises sqlite3.Error."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    if not path.with_name(f"{path.name}-wal").exists():
-        # Nobody has it open. Without this, looking would leave files beside it.
-        uri += "&immutable=1"
-    return sqlite3.connect(uri, uri=True)
+from edge_agent.states.history_file import open_read_only
 
 
 class KeptEvidence:

@@ -46,9 +46,8 @@ class MachineTime:
         self, equipment: str, period: Period, unsaved: Iterable[Interval], now_ms: int
     ) -> messages.Account:
         """The account of a period that is over; `unsaved` is what the history has not got yet."""
-        newest = (interval for interval in unsaved if interval.equipment == equipment)
-        intervals = self.history.intervals_of(equipment, period.from_ms, period.to_ms)
-        timeline = Timeline.of([*intervals, *newest])
+        columns = self.history.columns(equipment, period.from_ms, period.to_ms, unsaved)
+        timeline = Timeline.of_columns(columns)
         calendar = self.calendars.get(equipment)
         whole = timeline.total(period.from_ms, period.to_ms)
         planned = _planned(timeline, calendar, period)
