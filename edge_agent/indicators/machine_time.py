@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from edge_agent.contract import messages
@@ -49,8 +50,11 @@ class MachineTime:
         columns = self.history.columns(equipment, period.from_ms, period.to_ms, unsaved)
         timeline = Timeline.of_columns(columns)
         calendar = self.calendars.get(equipment)
-        whole = timeline.total(period.from_ms, period.to_ms)
-        planned = _planned(timeline, calendar, period)
+        busy = _busy(calendar, period)
+        whole, planned_account = timeline.whole_and_within(
+            period.from_ms, period.to_ms, () if isinstance(busy, Missing) else busy
+        )
+        planned = busy if isinstance(busy, Missing) else planned_account
         failures = timeline.failures(period.from_ms, period.to_ms)
         return messages.Account(
             equipment=equipment,
@@ -71,14 +75,15 @@ class MachineTime:
         )
 
 
-def _planned(timeline: Timeline, calendar: Calendar | None, period: Period) -> Account | Missing:
+@lru_cache(maxsize=16)
+def _busy(calendar: Calendar | None, period: Period) -> list[tuple[int, int]] | Missing:
+    """The planned busy time; kept, as all machines of a calendar are accounted for one after the other."""
     if calendar is None:
         return Missing.CALENDAR
     try:
-        windows = calendar.busy(period.from_ms, period.to_ms)
+        return calendar.busy(period.from_ms, period.to_ms)
     except HolidaysUnknownError:
         return Missing.HOLIDAYS
-    return Account.pooled(timeline.within(windows))
 
 
 def _times(account: Account) -> list[messages.StateTime]:

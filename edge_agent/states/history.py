@@ -172,18 +172,18 @@ class History(HistoryReader):
     def _unpack_at(self, equipment: str, start_ms: int) -> None:
         """Make rows again of the pack that has what begins at `start_ms`, if there is one."""
         found = self._db.execute(
-            "SELECT id, from_ms, last_ms FROM packs WHERE equipment = ? AND from_ms <= ?"
+            "SELECT id, last_ms FROM packs WHERE equipment = ? AND from_ms <= ?"
             " ORDER BY from_ms DESC LIMIT 1",
             (equipment, start_ms),
         ).fetchone()
-        if found is None or found[2] < start_ms:
+        if found is None or found[1] < start_ms:
             return
-        pack_id, from_ms, _ = found
+        pack_id = found[0]
         (content,) = self._db.execute("SELECT content FROM packs WHERE id = ?", (pack_id,)).fetchone()
         self._db.execute("DELETE FROM packs WHERE id = ?", (pack_id,))
         self._db.executemany(
             "INSERT INTO intervals VALUES (?, ?, ?, ?, ?)",
-            map(_row, unpacked(equipment, from_ms, content).intervals(equipment)),
+            map(_row, unpacked(equipment, [content]).intervals(equipment)),
         )
 
     @contextmanager

@@ -1,7 +1,7 @@
 """What the history file says, whether it lies in rows or in packs."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ SELECT
     (SELECT from_ms FROM packs WHERE equipment = ?1 AND from_ms <= ?2 ORDER BY from_ms DESC LIMIT 1)
 """
 _PACKS_OF = """
-SELECT from_ms, content FROM packs WHERE equipment = ?1 AND from_ms < ?3 AND from_ms >= coalesce(
+SELECT content FROM packs WHERE equipment = ?1 AND from_ms < ?3 AND from_ms >= coalesce(
     (SELECT from_ms FROM packs WHERE equipment = ?1 AND from_ms <= ?2 ORDER BY from_ms DESC LIMIT 1), ?2)
 ORDER BY from_ms
 """
@@ -76,11 +76,10 @@ class HistoryReader:
                 for equipment, start, end, state, cause in rows
             ]
             packs = self._db.execute(
-                "SELECT equipment, from_ms, content FROM packs WHERE from_ms < ? AND to_ms > ?",
-                (to_ms, from_ms),
+                "SELECT equipment, content FROM packs WHERE from_ms < ? AND to_ms > ?", (to_ms, from_ms)
             )
-            for equipment, pack_ms, content in packs:
-                columns = unpacked(equipment, pack_ms, content)
+            for equipment, content in packs:
+                columns = unpacked(equipment, [content])
                 overlap = np.flatnonzero((columns.starts < to_ms) & (columns.ends > from_ms))
                 found += columns.part(overlap).intervals(equipment)
         return sorted(found, key=lambda interval: (interval.equipment, interval.start_ms))
@@ -118,12 +117,12 @@ class HistoryReader:
                 begin = self._start_before(_ANY_BEFORE, equipment, from_ms)
             if begin is None:
                 begin = from_ms
-            packs = self._db.execute(_PACKS_OF, (equipment, begin, to_ms))
-            parts = [unpacked(equipment, *pack) for pack in packs]
-            rows = self._db.execute(_ROWS_OF, (equipment, begin, to_ms)).fetchall()
-        if rows:
-            parts.append(Columns.of_rows(rows))
-        return Columns.joined(parts).by_start()
+            # Those at `from_ms` as well, or what is before it would not be seen to be over.
+            end = max(to_ms, from_ms + 1)
+            packs = self._db.execute(_PACKS_OF, (equipment, begin, end)).fetchall()
+            rows = self._db.execute(_ROWS_OF, (equipment, begin, end)).fetchall()
+        packed = unpacked(equipment, [content for (content,) in packs])
+        return Columns.joined([packed, Columns.of_rows(rows)]).by_start() if rows else packed
 
     def _start_before(self, query: str, equipment: str, time_ms: int) -> int | None:
         starts = self._db.execute(query, (equipment, time_ms)).fetchone()
@@ -181,9 +180,9 @@ class HistoryReader:
                 self._db.execute("COMMIT")
 
 
-def unpacked(equipment: str, from_ms: int, content: bytes) -> Columns:
-    """The intervals in a pack. Raises sqlite3.DatabaseError."""
+def unpacked(equipment: str, contents: Sequence[bytes]) -> Columns:
+    """The intervals in packs of one equipment. Raises sqlite3.DatabaseError."""
     try:
-        return unpack(content)
+        return unpack(contents)
     except DamagedPackError as error:
-        raise sqlite3.DatabaseError(f"pack of {equipment} from {from_ms}: {error}") from error
+        raise sqlite3.DatabaseError(f"a pack of {equipment}: {error}") from error

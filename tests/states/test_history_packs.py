@@ -174,7 +174,7 @@ def test_damage_is_told_and_not_passed_on(history: History) -> None:
     assert history.pack(LATER)
     (content,) = history._db.execute("SELECT content FROM packs").fetchone()
     history._db.execute("UPDATE packs SET content = ?", (content[:-1] + b"?",))
-    with pytest.raises(sqlite3.DatabaseError, match="pack of A from 0: not as it was written"):
+    with pytest.raises(sqlite3.DatabaseError, match="a pack of A: not as it was written"):
         history.intervals_of("A", 0, 10)
 
 
