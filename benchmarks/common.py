@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,19 @@ class Figures:
     missed: int
     """Changes of the counter `t0` that did not arrive, and that arrived twice."""
     repeated: int
+
+
+class Cost:
+    """What this process costs from now on."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def tell(self, **more: object) -> None:
+        """Print it as JSON: seconds, and the most memory that the process ever had."""
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"wall": wall, "cpu": cpu, "rss_mb": rss_mb} | more))
 
 
 @contextmanager

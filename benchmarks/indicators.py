@@ -1,23 +1,34 @@
-"""Time accounts of one machine in bulk, beside the same in plain Python, in the same run.
+"""Time accounts and key figures in bulk, beside the least that could do, in the same run.
 
-    python -m benchmarks.indicators --intervals 100000
+    python -m benchmarks.indicators
 
-Prints milliseconds (the best of several runs) for the total of a period and for its hours, and for turning
-the intervals into columns once before. Both ways must give the same account, to the millisecond.
+First a month of a whole workshop: from the history file to the account of every machine with its planned
+time, its failures, its alarm Pareto and all key figures, as a message. The file is made in a temporary folder
+and read by a process of its own, after the system was asked to forget it. Beside it, in a process too, numpy
+alone adds up bare arrays. Both must come to the same milliseconds. Then one machine in memory: the total of a
+period and each of its hours, beside the same in plain Python. Always the best of several runs.
 """
 
+import json
+import os
 import random
+import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.common import line_of, process
+from benchmarks.month_file import MONTH, bare_file, machines, write
 from edge_agent.indicators.accounts import Account, Timeline
 from edge_agent.indicators.periods import HOUR_MS
 from edge_agent.model.state import MachineState, StateWithCause
+from edge_agent.states.history import DAY_MS
 from edge_agent.states.tracker import Interval, totals_ms
 
 Result = TypeVar("Result")
@@ -62,11 +73,46 @@ def timed(work: Callable[[], Result], runs: int) -> tuple[float, Result]:
     return 1000 * best, result
 
 
-@click.command()
-@click.option("--intervals", "count", default=100_000, show_default=True, help="Of one machine.")
-@click.option("--runs", default=5, show_default=True)
-def main(count: int, runs: int) -> None:
-    """Measure time accounts."""
+def forget(path: Path) -> None:
+    """Ask the system to read `path` from the disk the next time."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def month(count: int, changes: int, runs: int) -> Table:
+    contenders = {"agent": "benchmarks.month_accounts", "numpy, totals alone": "benchmarks.bare_month"}
+    best: dict[str, dict[str, Any]] = {}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder, count, changes)
+        for _ in range(runs):
+            for contender, module in contenders.items():
+                for path in folder.iterdir():
+                    forget(path)
+                with process(sys.executable, "-m", module, name, str(count), str(changes)) as running:
+                    told = json.loads(line_of(running))
+                if contender not in best or told["wall"] < best[contender]["wall"]:
+                    best[contender] = told
+        history = (folder / "history.db").stat().st_size
+        bare = sum(bare_file(folder, machine).stat().st_size for machine in machines(count))
+    ours, least = best.values()
+    assert ours["totals"] == least["totals"]
+    intervals = count * changes * (MONTH.to_ms - MONTH.from_ms) // DAY_MS
+    table = Table(title=f"{count} machines × 31 days × {changes:,} changes a day: {intervals:,} intervals")
+    for heading in ("", *contenders, "ratio"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for row, key, digits in (("wall s", "wall", 2), ("CPU s", "cpu", 2), ("RSS MB, at most", "rss_mb", 0)):
+        table.add_row(
+            row, f"{ours[key]:.{digits}f}", f"{least[key]:.{digits}f}", f"{ours[key] / least[key]:.1f}"
+        )
+    table.add_row("file MB", f"{history / 1e6:.1f}", f"{bare / 1e6:.1f}", f"{history / bare:.2f}")
+    table.add_row("bytes an interval", f"{history / intervals:.2f}", f"{bare / intervals:.2f}", "")
+    table.add_row("messages, kB each", f"{ours['bytes'] / ours['accounts'] / 1000:.1f}", "", "")
+    return table
+
+
+def one_machine(count: int, runs: int) -> Table:
     life = made_up(count)
     end = life[-1].end_ms
     assert end is not None
@@ -88,7 +134,19 @@ def main(count: int, runs: int) -> None:
     ):
         table.add_row(name, f"{ours:.2f}", f"{plain:.1f}", f"{plain / ours:.0f}")
     table.add_row("into columns, once", f"{columns_ms:.1f}", "", "")
-    Console().print(table)
+    return table
+
+
+@click.command()
+@click.option("--machines", "count", default=300, show_default=True, help="In the month.")
+@click.option("--changes", default=2000, show_default=True, help="A day and machine, in the month.")
+@click.option("--intervals", default=100_000, show_default=True, help="Of the one machine.")
+@click.option("--runs", default=5, show_default=True)
+def main(count: int, changes: int, intervals: int, runs: int) -> None:
+    """Measure time accounts and key figures."""
+    console = Console()
+    console.print(month(count, changes, runs))
+    console.print(one_machine(intervals, runs))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Coroutine
 from contextlib import closing, suppress
 from dataclasses import astuple, dataclass
@@ -32,6 +33,7 @@ from edge_agent.recording import Recorder, connected
 from edge_agent.statements.keys import signing_key
 from edge_agent.states.counters import Counters, Number
 from edge_agent.states.history import GATEWAY_DOWN
+from edge_agent.states.late import Late, LateReadings, Refusal
 from edge_agent.states.tracker import Interval, StateTracker
 from edge_agent.uplinks.mqtt import MqttUplink
 
@@ -85,6 +87,7 @@ class Agent:
         self.readings = 0
         """Readings taken since the start, derived totals among them."""
         self.tracker = StateTracker(self._state_changed)
+        self._late = LateReadings()
         self._save_soon = asyncio.Event()
         self._said: dict[str, tuple[StateWithCause, LinkLevel]] = {}
         self._by_connection = {c.id: [e.id for e in c.equipment] for c in site.connections}
@@ -116,7 +119,10 @@ class Agent:
         stale_ms = stale_after_ms(self.site)
         for connection in self.site.connections:
             for equipment in connection.equipment:
-                self.tracker.add(equipment.id, equipment.states, stale_ms[equipment.id], GATEWAY_DOWN, since)
+                stale, name = stale_ms[equipment.id], equipment.id
+                self.tracker.add(name, equipment.states, stale, GATEWAY_DOWN, since)
+                period = min((t.period or connection.period for t in equipment.tags), default=0.0)
+                self._late.add(name, self.tracker.rules(name), stale, round(1000 * period))
         for item in self.site.register.equipment:
             if item.id not in stale_ms:
                 self.tracker.add(item.id, (), 0, GATEWAY_DOWN, since)
@@ -170,6 +176,7 @@ class Agent:
             *(_named(f"uplink {u.id}", u.run()) for u in self.uplinks),
             _named("housekeeping", self._keep_house()),
             _named("statements", self.recorder.run()),
+            _named("history", self._keeper.tend()),
             *(_named(name, work) for name, work in self.figures.services().items()),
         ]
         self._acquisition = [_named(f"connection {s.id}", s.run()) for s in self.supervisors]
@@ -228,6 +235,7 @@ class Agent:
         if self._counters.urgent:
             self._save_soon.set()
         self.tracker.batch(batch)
+        self._late.batch(batch)
         if batch.tags:
             body = messages.encode(messages.telemetry(batch))
             self.journal.append(Record(RecordClass.READINGS, batch.equipment, body, len(batch.tags)))
@@ -277,6 +285,7 @@ class Agent:
 
     def _state_changed(self, ended: Interval, begun: Interval) -> None:
         self._keeper.note((ended, begun))
+        self._late.ended(ended)
         before, now = ended.state.state, begun.state.state
         if now is MachineState.ALARM:
             self._event("alarm_begun", begun.state.cause, begun.equipment)
@@ -340,6 +349,8 @@ class Agent:
                 self._save_soon.clear()
                 await self._save_history()
                 saved_at = loop.time()
+            if not self._keeper.unsaved:
+                await self._fill_unknown_time()
 
     def _follow_clock(self) -> None:
         if abs(CLOCK.offset_ms()) < CLOCK_STEP_MS:
@@ -356,6 +367,38 @@ class Agent:
         evidence = map(astuple, self._links.take_changed())
         if not await self._keeper.save(evidence, counters, CLOCK.now_ms()):
             self._counters.not_kept(counters)
+
+    async def _fill_unknown_time(self) -> None:
+        """Fill it with what came late. Nothing may wait to be written: it would be written over that."""
+        for late in self._late.due(CLOCK.now_ms()):
+            try:
+                await self._fill(late)
+            except sqlite3.Error as error:
+                log.error("history: cannot write late data (%s); tried again", error)
+
+    async def _fill(self, late: Late | Refusal) -> None:
+        if isinstance(late, Refusal):
+            self._event(
+                "late_data_refused",
+                f"readings that came late are not used: the controller's clock is off by {late.offset_ms} ms",
+                late.equipment,
+                offset_ms=late.offset_ms,
+            )
+            return
+        filled = await self._keeper.run(late.fill, self._keeper.history)
+        self._late.done(late)
+        if filled:
+            ends = [one.end_ms for one in filled if one.end_ms is not None]
+            self._event(
+                "late_data",
+                "what the machine did while it was not heard is known now",
+                late.equipment,
+                **{
+                    "from": filled[0].start_ms,
+                    "to": ends[-1],
+                    "ms": sum(ends) - sum(o.start_ms for o in filled),
+                },
+            )
 
 
 def _named(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

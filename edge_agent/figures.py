@@ -87,6 +87,7 @@ class Figures:
         """Send the machine time of each period that is over."""
         while True:
             try:
+                await self._account_again()
                 for kind in MADE_UP_MS:
                     settled_ms = CLOCK.now_ms() - ACCOUNTS_SETTLE_MS
                     for period in await self._keeper.run(self._machine_time.due, kind, settled_ms):
@@ -95,12 +96,22 @@ class Figures:
                 log.error("history: %s; machine time is accounted for later", error)
             await asyncio.sleep(ACCOUNTS_EVERY_S)
 
+    async def _account_again(self) -> None:
+        """Send accounts again whose unknown time was filled since."""
+        accounts, number = await self._keeper.run(self._machine_time.amended)
+        for equipment, period in accounts:
+            await self._send_account(equipment, period)
+        if number:
+            await self._keeper.run(self._machine_time.made_again, number)
+
     async def _account_for(self, period: Period) -> None:
-        machine_time = self._machine_time
         # One machine at a time, so that the history has time for other things.
         for equipment in self._connected:
-            account = await self._keeper.run(
-                machine_time.account, equipment, period, self._keeper.unsaved, CLOCK.now_ms()
-            )
-            self._append(RecordClass.ACCOUNTS, f"{equipment}/{period.kind}", account)
-        await self._keeper.run(machine_time.done, period)
+            await self._send_account(equipment, period)
+        await self._keeper.run(self._machine_time.done, period)
+
+    async def _send_account(self, equipment: str, period: Period) -> None:
+        account = await self._keeper.run(
+            self._machine_time.account, equipment, period, self._keeper.unsaved, CLOCK.now_ms()
+        )
+        self._append(RecordClass.ACCOUNTS, f"{equipment}/{period.kind}", account)

@@ -8,11 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from edge_agent.model.clock import CLOCK
 from edge_agent.states.counters import CounterRow
-from edge_agent.states.history import Changes, EvidenceRow, History
+from edge_agent.states.history import Changes, History
+from edge_agent.states.reading import EvidenceRow
 from edge_agent.states.tracker import Interval
 
 log = logging.getLogger(__name__)
+
+PACK_EVERY_S = 60.0
+"""How often to look whether a day is over."""
+PACK_PAUSE_S = 0.1
+"""After a pack, so that the history has time for other things."""
+FORGET_EVERY_S = 3600.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,6 +65,21 @@ class HistoryKeeper:
         del self._intervals[: len(intervals)]
         self._evidence = {key: row for key, row in self._evidence.items() if lines.get(key) is not row}
         return True
+
+    async def tend(self) -> None:
+        """Pack days that are over and remove what is too old, a little at a time; does not return."""
+        loop = asyncio.get_running_loop()
+        forget_at = loop.time()
+        while True:
+            packed = False
+            try:
+                packed = await self.run(self.history.pack, CLOCK.now_ms())
+                if loop.time() >= forget_at:
+                    forget_at = loop.time() + FORGET_EVERY_S
+                    await self.run(self.history.forget, CLOCK.now_ms())
+            except sqlite3.Error as error:
+                log.error("history: cannot pack (%s); tried again later", error)
+            await asyncio.sleep(PACK_PAUSE_S if packed else PACK_EVERY_S)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of `work`, done in the history's thread after what it was given before."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.indicators.kept import open_read_only
+from edge_agent.states.history_file import open_read_only
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS connected (

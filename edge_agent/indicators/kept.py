@@ -1,7 +1,6 @@
 """Evidence and states as of any moment, as the history file has them: read only, also beside an agent."""
 
 import json
-import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,21 +9,8 @@ from edge_agent.indicators.periods import HOUR_MS
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.minutes import Minutes, count_common
 from edge_agent.model.state import MachineState
-
-BUSY_S = 30.0
-"""How long to wait for another process that writes to the history."""
-
-
-def open_read_only(path: Path) -> sqlite3.Connection:
-    """A history file to look at, whether an agent is running on it or not, from one thread at a time.
-
-    Raises sqlite3.Error.
-    """
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    if not path.with_name(f"{path.name}-wal").exists():
-        # Nobody has it open. Without this, looking would leave files beside it.
-        uri += "&immutable=1"
-    return sqlite3.connect(uri, uri=True, check_same_thread=False)
+from edge_agent.states.history_file import open_read_only
+from edge_agent.states.reading import HistoryReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +56,6 @@ SELECT value, (SELECT last_good_ms FROM evidence WHERE equipment = value AND hou
 FROM json_each(?1)
 """
 
-_STATES = """
-SELECT value, (SELECT state FROM intervals WHERE equipment = value AND start_ms < ?2
-               ORDER BY start_ms DESC LIMIT 1)
-FROM json_each(?1)
-"""
-
 
 class KeptHistory:
     """A history file. What a question costs does not grow with the history. All methods may raise
@@ -110,8 +90,14 @@ class KeptHistory:
 
     def states(self, equipment: Collection[str], to_ms: int) -> dict[str, MachineState]:
         """What each did at the end of the time up to `to_ms`; unknown where nothing is on record."""
-        rows = self._db.execute(_STATES, (json.dumps(list(equipment)), to_ms))
-        return {name: MachineState(state or MachineState.UNKNOWN) for name, state in rows}
+        reader = HistoryReader(self._db)
+        found = {}
+        for name in equipment:
+            columns = reader.columns(name, to_ms - 1, to_ms)
+            found[name] = (
+                columns.states[columns.codes[-1]].state if len(columns.codes) else MachineState.UNKNOWN
+            )
+        return found
 
     def close(self) -> None:
         self._db.close()

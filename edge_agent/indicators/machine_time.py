@@ -1,7 +1,8 @@
 """Accounts and key figures of machines for the periods that are over, as messages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from edge_agent.contract import messages
@@ -12,10 +13,13 @@ from edge_agent.indicators.kpis import KeyFigure, Missing, NotComputed, Producti
 from edge_agent.indicators.periods import HOUR_MS, Period, PeriodKind, period_at, periods
 from edge_agent.model.state import MachineState
 from edge_agent.states.history import History
+from edge_agent.states.reading import Amendment
 from edge_agent.states.tracker import Interval
 
 MADE_UP_MS: Mapping[PeriodKind, int] = {PeriodKind.HOUR: 48 * HOUR_MS, PeriodKind.DAY: 62 * 24 * HOUR_MS}
 """The kinds of period that are accounted for, and how far back that is made up for after an outage."""
+
+AMENDMENTS_READER = "accounts"
 
 _ORDER = {state: place for place, state in enumerate(MachineState)}
 
@@ -42,16 +46,40 @@ class MachineTime:
         """The period is accounted for, and with it those before."""
         self.history.set_accounted(period.kind, period.to_ms)
 
+    def amended(self) -> tuple[list[tuple[str, Period]], int]:
+        """The accounts, by equipment and period, that were made and hold no more, as unknown time was filled
+        since; and what `made_again` is to be called with when they have been made again, 0 if nothing is."""
+        pending = self.history.amendments(AMENDMENTS_READER)
+        accounts = {
+            (one.equipment, period): None
+            for one in pending
+            for kind in MADE_UP_MS
+            for period in self._periods_of(one, kind)
+        }
+        return list(accounts), pending[-1].number if pending else 0
+
+    def _periods_of(self, amendment: Amendment, kind: PeriodKind) -> Iterator[Period]:
+        done_ms = self.history.accounted(kind) or 0
+        for period in periods(kind, amendment.from_ms, done_ms, self.zone):
+            if period.from_ms >= amendment.to_ms:
+                return
+            yield period
+
+    def made_again(self, number: int) -> None:
+        self.history.set_amendments_taken(AMENDMENTS_READER, number)
+
     def account(
         self, equipment: str, period: Period, unsaved: Iterable[Interval], now_ms: int
     ) -> messages.Account:
         """The account of a period that is over; `unsaved` is what the history has not got yet."""
-        newest = (interval for interval in unsaved if interval.equipment == equipment)
-        intervals = self.history.intervals_of(equipment, period.from_ms, period.to_ms)
-        timeline = Timeline.of([*intervals, *newest])
+        columns = self.history.columns(equipment, period.from_ms, period.to_ms, unsaved)
+        timeline = Timeline.of_columns(columns)
         calendar = self.calendars.get(equipment)
-        whole = timeline.total(period.from_ms, period.to_ms)
-        planned = _planned(timeline, calendar, period)
+        busy = _busy(calendar, period)
+        whole, planned_account = timeline.whole_and_within(
+            period.from_ms, period.to_ms, () if isinstance(busy, Missing) else busy
+        )
+        planned = busy if isinstance(busy, Missing) else planned_account
         failures = timeline.failures(period.from_ms, period.to_ms)
         return messages.Account(
             equipment=equipment,
@@ -72,14 +100,15 @@ class MachineTime:
         )
 
 
-def _planned(timeline: Timeline, calendar: Calendar | None, period: Period) -> Account | Missing:
+@lru_cache(maxsize=16)
+def _busy(calendar: Calendar | None, period: Period) -> list[tuple[int, int]] | Missing:
+    """The planned busy time; kept, as all machines of a calendar are accounted for one after the other."""
     if calendar is None:
         return Missing.CALENDAR
     try:
-        windows = calendar.busy(period.from_ms, period.to_ms)
+        return calendar.busy(period.from_ms, period.to_ms)
     except HolidaysUnknownError:
         return Missing.HOLIDAYS
-    return Account.pooled(timeline.within(windows))
 
 
 def _times(account: Account) -> list[messages.StateTime]:

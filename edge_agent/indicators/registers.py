@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.indicators.kept import BUSY_S, open_read_only
 from edge_agent.model.equipment import Equipment, Process, Register
+from edge_agent.states.history_file import BUSY_S, open_read_only
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS registers (

@@ -55,3 +55,18 @@ class StateWithCause:
 
 def unknown(cause: UnknownCause) -> StateWithCause:
     return StateWithCause(MachineState.UNKNOWN, cause.value)
+
+
+NOT_HEARD = frozenset(
+    unknown(cause)
+    for cause in (
+        UnknownCause.NO_DATA,
+        UnknownCause.UNREACHABLE,
+        UnknownCause.TIMEOUT,
+        UnknownCause.PROTOCOL_ERROR,
+        UnknownCause.REFUSED,
+        UnknownCause.STALE,
+        UnknownCause.GATEWAY_DOWN,
+    )
+)
+"""The machine may have gone on, but nobody heard it: what it kept meanwhile can tell later what it did."""

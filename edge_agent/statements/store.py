@@ -11,9 +11,9 @@ from typing import Any
 
 from edge_agent import __version__
 from edge_agent.contract.canonical import canonical, canonical_object, members_of
-from edge_agent.indicators.kept import open_read_only
 from edge_agent.model.clock import CLOCK
 from edge_agent.statements.keys import SigningKey
+from edge_agent.states.history_file import BUSY_S, open_read_only
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS statements (
@@ -38,8 +38,6 @@ CREATE TABLE IF NOT EXISTS signing_keys (id INTEGER PRIMARY KEY, key TEXT NOT NU
 _COLUMNS = """
 number, schema, subject, kind, from_ms, to_ms, digest, said, signature, signed, evidence, superseded_by
 """
-_BUSY_S = 30.0
-"""How long to wait for another process that writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ class StatementStore(StatementArchive):
     def __init__(self, path: Path, key: SigningKey) -> None:
         """`path` is the history file; it is made if there is none."""
         self._key = key
-        self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
             # A number that has been sent must not come again after a power cut.

@@ -65,6 +65,9 @@ class StateTracker:
         """Track `equipment`, which is `initial` since `since_ms`."""
         self._machines[equipment] = _Machine(RuleSet(rules), stale_after_ms, initial, since_ms)
 
+    def rules(self, equipment: str) -> RuleSet:
+        return self._machines[equipment].rules
+
     def current(self, equipment: str) -> Current:
         machine = self._machines[equipment]
         return Current(machine.now, machine.since_ms, machine.heard_ms)

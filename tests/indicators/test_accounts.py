@@ -166,6 +166,58 @@ def test_the_pareto_has_counts_and_times_of_each_cause() -> None:
     assert timeline.alarms(22 * MINUTE, 40 * MINUTE) == [AlarmCause("door open", 0, 4 * MINUTE)]
 
 
+def alarms_by_hand(life: Sequence[Interval], from_ms: int, to_ms: int) -> tuple[int, dict[str, list[int]]]:
+    """Failures, and for each cause how often it began and how long it stood, looking millisecond by
+    millisecond."""
+    failures, causes = 0, dict[str, list[int]]()
+    known = None
+    for time in range(-60, to_ms):
+        state = GATEWAY_DOWN
+        for interval in life:
+            if interval.start_ms <= time and (interval.end_ms is None or time < interval.end_ms):
+                state = interval.state
+        if state.state is MachineState.UNKNOWN:
+            continue
+        if time >= from_ms and state.state is MachineState.ALARM:
+            line = causes.setdefault(state.cause, [0, 0])
+            line[0] += state != known
+            line[1] += 1
+            failures += known is None or known.state is not MachineState.ALARM
+        known = state
+    return failures, causes
+
+
+@given(lives(), st.integers(-50, 300), st.integers(0, 300))
+def test_failures_and_the_pareto_are_right(life: list[Interval], from_ms: int, length: int) -> None:
+    timeline = Timeline.of(life)
+    failures, causes = alarms_by_hand(life, from_ms, from_ms + length)
+    assert timeline.failures(from_ms, from_ms + length) == failures
+    found = timeline.alarms(from_ms, from_ms + length)
+    assert {line.cause: [line.count, line.ms] for line in found} == causes
+    assert [line.ms for line in found] == sorted((line.ms for line in found), reverse=True)
+
+
+@given(lives(), st.lists(st.integers(-50, 500), min_size=2, max_size=12).map(sorted))
+def test_planned_time_is_counted_with_the_whole(life: list[Interval], edges: list[int]) -> None:
+    timeline = Timeline.of(life)
+    windows = list(itertools.pairwise(edges))[1:-1:2]
+    whole, within = timeline.whole_and_within(edges[0], edges[-1], windows)
+    assert whole == timeline.total(edges[0], edges[-1])
+    assert within == Account.pooled(timeline.within(windows))
+
+
+def test_a_long_life_is_added_up_in_parts() -> None:
+    chance = random.Random(5)  # noqa: S311 - a story, not a secret
+    starts = sorted(chance.sample(range(100 * HOUR_MS), 20_000))
+    life = [
+        Interval("M", start, end, chance.choice(STATES[:-1])) for start, end in itertools.pairwise(starts)
+    ]
+    edges = [starts[0], *sorted(chance.sample(range(starts[0], starts[-1]), 300)), starts[-1]]
+    accounts = Timeline.of(life).between(edges)
+    assert [account.times for account in accounts] == [totals_ms(life, *p) for p in itertools.pairwise(edges)]
+    assert accounts[0].total_ms == edges[1] - edges[0]
+
+
 @pytest.mark.parametrize(
     ("zone", "day", "hours"),
     [
