@@ -87,6 +87,8 @@ class RecordMaker:
         self._gateway = gateway
         self._enterprise = enterprise
         self._zone = zone
+        self._calculators: dict[tuple[str, str], Calculator] = {}
+        """By definition and version of the register: what filters say of it is worked out once."""
         self._history = KeptHistory(path)
         self._registers = RegisterVersions(path, read_only=True)
         self._connected = ConnectedVersions(path, read_only=True)
@@ -144,7 +146,7 @@ class RecordMaker:
         )
 
     def _draft(self, definition: Definition, moment: _Moment) -> Draft:
-        calculator = Calculator(definition, self._enterprise, moment.register, self._zone)
+        calculator = self._calculator(definition, moment.register)
         count = calculator.count(moment.evidence, moment.states, moment.as_of_ms, moment.day)
         content = {
             "gateway": self._gateway,
@@ -159,6 +161,14 @@ class RecordMaker:
         evidence = {"rule": canonical(definition.text), counted: count.lines}
         basis = {"register_digest": moment.register.digest, "register_version": moment.register.version}
         return Draft(definition.id, moment.period, content, basis, evidence)
+
+    def _calculator(self, definition: Definition, register: Register) -> Calculator:
+        known = definition.id, register.version
+        if known not in self._calculators:
+            if any(version != register.version for _, version in self._calculators):
+                self._calculators.clear()  # periods follow each other, and so do registers
+            self._calculators[known] = Calculator(definition, self._enterprise, register, self._zone)
+        return self._calculators[known]
 
     def close(self) -> None:
         self._history.close()
