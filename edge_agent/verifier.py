@@ -254,10 +254,11 @@ class _File:
                     f"未说明替代第 {expected} 号 does not say that it supersedes statement {expected}",
                 )
             elif told["number"] < first:
-                report.leave(
-                    f"{where}: 所替代的第 {told['number']} 号不在文件中 supersedes statement "
-                    f"{told['number']}, which is not in the file"
-                )
+                if "evidence" in one:
+                    report.leave(
+                        f"{where}: 所替代的第 {told['number']} 号不在文件中 supersedes statement "
+                        f"{told['number']}, which is not in the file"
+                    )
             else:
                 other = known.get(told["number"])
                 holds = (

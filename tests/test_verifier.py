@@ -31,6 +31,7 @@ from tests.indicators import plant as moment
 from tests.statements.plant import DEFINITIONS, MARCH, REGISTER, day, maker, write
 
 Json = dict[str, Any]
+LIVE, SME = "networked-rate/live", "networked-rate/miit-sme-2024"
 NAMES = {one.id: one for one in DEFINITIONS}
 
 
@@ -91,19 +92,37 @@ def test_what_the_agent_exports_is_right(exported: Exported) -> None:
     assert len(content["registers"]) == 2
 
 
+def test_what_a_chosen_statement_supersedes_comes_with_it(exported: Exported) -> None:
+    """One statement chosen, the newest; the chain begins with the one in whose place it stands."""
+    report = verify(exported.small, [exported.key])
+    assert (report.failures, report.left) == ([], [])
+    content = json.loads(exported.small)
+    (chosen,) = [one for one in content["statements"] if "evidence" in one]
+    assert content["statements"][0]["number"] == chosen["supersedes"]["number"]
+    assert content["statements"][-1]["number"] == chosen["number"]
+
+
 def test_without_a_key_to_compare_it_says_so(exported: Exported) -> None:
     report = verify(exported.content)
     assert report.status == 0
     assert any("key not compared" in note and exported.key in note for note in report.notes)
 
 
-def test_any_changed_byte_is_found(exported: Exported) -> None:
-    """Every byte of the file in turn, with some bit of it the other way round."""
-    for place in range(len(exported.small)):
-        changed = bytearray(exported.small)
+def test_any_changed_byte_is_found(tmp_path: Path) -> None:
+    """Every byte of a file with one statement in turn, with some bit of it the other way round."""
+    path, key = write(tmp_path), signing_key(tmp_path)
+    store, records = StatementStore(path, key), maker(path, NAMES[SME])
+    for draft in records.drafts(MARCH):
+        keep(store, draft)
+    content = evidence_file(path, key, {1}, 1)
+    records.close()
+    store.close()
+    assert verify(content, [key.public]).status == 0
+    for place in range(len(content)):
+        changed = bytearray(content)
         changed[place] ^= 1 << place % 8
         try:
-            status = verify(bytes(changed), [exported.key]).status
+            status = verify(bytes(changed), [key.public]).status
         except UnreadableError:
             continue
         assert status == 1, (place, changed[max(0, place - 20) : place + 20])
@@ -175,9 +194,6 @@ def statement(content: Json, definition: str, newest: bool = True) -> Json:
     ]
     one: Json = found[-1 if newest else 0]
     return one
-
-
-LIVE, SME = "networked-rate/live", "networked-rate/miit-sme-2024"
 
 
 def lines(content: Json, definition: str = SME) -> list[Json]:

@@ -159,7 +159,7 @@ def _change(one: Outcome, zone: ZoneInfo) -> Iterator[str]:
     before, now = _lines(one.before.evidence or b'{"rule":""}'), _lines(canonical_object(draft.evidence))
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
-            yield f"  {name}: {_judged(before.get(name))} → {_judged(now.get(name))}"
+            yield f"  {name}: {_difference(before.get(name), now.get(name))}"
 
 
 def _counts(content: dict[str, Any]) -> str:
@@ -173,8 +173,13 @@ def _lines(evidence: bytes) -> dict[str, Line]:
     return {one.equipment if isinstance(one, EquipmentEvidence) else one.process: one for one in lines}
 
 
-def _judged(line: Line | None) -> str:
-    return "-" if line is None else reason_text(line.reason)
+def _difference(before: Line | None, now: Line | None) -> str:
+    """How it was judged and is now; where that is the same, what else is another."""
+    if before is not None and now is not None and before.reason == now.reason:
+        was, found = msgspec.structs.asdict(before), msgspec.structs.asdict(now)
+        changed = [f"{name} {was[name]} → {found.get(name)}" for name in was if was[name] != found.get(name)]
+        return f"{reason_text(now.reason)}, {', '.join(changed)}"
+    return " → ".join("-" if line is None else reason_text(line.reason) for line in (before, now))
 
 
 def _fail(message: str) -> NoReturn:

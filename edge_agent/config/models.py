@@ -192,7 +192,7 @@ class MqttUplinkOptions(Options):
 class IndicatorOptions(Options):
     """Which figures are worked out, and how often."""
 
-    every: Duration = Field(default=60.0, description="How often statements are made")
+    every: Duration = Field(default=60.0, description="How often the figures of the moment are made")
     definitions: tuple[str, ...] | None = Field(
         default=None, description="Ids of definitions; default: all shipped ones and all of definitions_dir"
     )

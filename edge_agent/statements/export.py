@@ -18,12 +18,13 @@ FILE_SCHEMA = "fta.evidence/1"
 def evidence_file(path: Path, key: SigningKey, numbers: Collection[int], now_ms: int) -> bytes:
     """The statements `numbers` of the history file `path`, as canonical JSON.
 
-    With them goes the chain from the first of them to its end, so that nothing between them is missing and
-    nothing after them supersedes them without being seen: statements of record without their evidence, of
-    other statements the digest alone.
+    With them goes the chain from the first of them, or of those that they supersede, to its end, so that
+    nothing between them is missing and nothing after them supersedes them without being seen: statements of
+    record without their evidence, of other statements the digest alone.
     """
     with closing(StatementArchive(path)) as archive:
-        chain = list(archive.numbers(min(numbers), archive.last_number()))
+        first = min(_with_superseded(archive, numbers))
+        chain = list(archive.numbers(first, archive.last_number()))
         links = canonical_list(_link(one, whole=one.number in numbers) for one in chain)
     versions = {
         one.content["register_version"] for one in chain if one.number in numbers and one.schema == SCHEMA
@@ -39,6 +40,19 @@ def evidence_file(path: Path, key: SigningKey, numbers: Collection[int], now_ms:
         "registers": canonical_list(map(_register, registers)),
     }
     return canonical_object({**members, "signature": canonical(key.sign(canonical_object(members)))})
+
+
+def _with_superseded(archive: StatementArchive, numbers: Collection[int]) -> set[int]:
+    """The statements, those that they supersede, and so on."""
+    found: set[int] = set()
+    left = list(numbers)
+    while left:
+        kept = archive.of_number(left.pop())
+        if kept is not None and kept.number not in found:
+            found.add(kept.number)
+            superseded = kept.content["supersedes"]
+            left += [] if superseded is None else [superseded["number"]]
+    return found
 
 
 def _link(one: Kept, *, whole: bool) -> bytes:

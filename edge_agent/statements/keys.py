@@ -75,9 +75,11 @@ def _make(path: Path) -> None:
             os.link(draft, path)
         except FileExistsError:
             return
+        except OSError:  # a file system without links, such as FAT
+            draft.replace(path)
         _sync_folder(path.parent)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

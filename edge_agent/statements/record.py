@@ -98,6 +98,8 @@ class RecordMaker:
         self._enterprise = enterprise
         self._zone = zone
         self._calendars = calendars
+        self._calculators: dict[tuple[str, str], Calculator] = {}
+        """By definition and version of the register: what filters say of it is worked out once."""
         self._history = KeptHistory(path)
         self._registers = RegisterVersions(path, read_only=True)
         self._connected = ConnectedVersions(path, read_only=True)
@@ -155,9 +157,7 @@ class RecordMaker:
         )
 
     def _draft(self, definition: Definition, moment: _Moment) -> Draft:
-        calculator = Calculator(
-            definition, self._enterprise, moment.register, self._zone, self._calendars(moment.register)
-        )
+        calculator = self._calculator(definition, moment.register)
         count = calculator.count(moment.evidence, moment.states, moment.as_of_ms, moment.day)
         content = {
             "gateway": self._gateway,
@@ -172,6 +172,16 @@ class RecordMaker:
         evidence = {"rule": canonical(definition.text), counted: count.lines}
         basis = {"register_digest": moment.register.digest, "register_version": moment.register.version}
         return Draft(definition.id, moment.period, content, basis, evidence)
+
+    def _calculator(self, definition: Definition, register: Register) -> Calculator:
+        known = definition.id, register.version
+        if known not in self._calculators:
+            if any(version != register.version for _, version in self._calculators):
+                self._calculators.clear()  # periods follow each other, and so do registers
+            self._calculators[known] = Calculator(
+                definition, self._enterprise, register, self._zone, self._calendars(register)
+            )
+        return self._calculators[known]
 
     def close(self) -> None:
         self._history.close()

@@ -104,6 +104,19 @@ def test_a_corrected_register_changes_what_it_concerns(plant: Path) -> None:
     assert (found.headcount, found.processes) == (50, REGISTER.processes), "what the file does not tell"
 
 
+def test_what_has_changed_besides(plant: Path) -> None:
+    """A machine that stood in another workshop, and one that was forgotten."""
+    recompute(plant, begin="2026-03-31")
+    text = (plant / "register.csv").read_text("utf-8-sig").replace("M2,Press,A,L1", "M2,Press,B,L1")
+    more = text.splitlines()[1].replace("M1,Lathe", "M7,Mill")
+    (plant / "corrected.csv").write_text(f"{text}{more}\n", "utf-8")
+    register = ("--register", plant / "corrected.csv", "--processes", plant / "processes.csv")
+    done = recompute(plant, *register, "--definition", "nc-rate/by-count", begin="2026-03-31")
+    assert "2026-03 nc-rate/by-count: 2/5 → 3/6  no. 号 28  instead of 替代 " in done.output, done.output
+    assert "  M2: 不在分子 outside the numerator, workshop A → B\n" in done.output
+    assert "  M7: - → 计入 counted\n" in done.output
+
+
 def test_one_definition_alone(plant: Path) -> None:
     done = recompute(plant, "--definition", "nc-rate/by-count")
     assert done.output.splitlines()[-1] == "made 已生成: 3 new 新增, 0 superseding 替代; 0 as before 不变"

@@ -144,3 +144,17 @@ def test_a_day_is_stated_verified_and_superseded(tmp_path: Path) -> None:
             assert told.detail["after"] == signing_key(site / "data").public
             agent.stop(signal.SIGTERM)
             assert not set(days(platform.received()[mark:])) - found.keys(), "nothing is stated twice"
+
+
+def test_a_damaged_key_is_told_and_nothing_is_started(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    an_agent_ran_yesterday(site / "data")
+    (site / "agent.yaml").write_text(CONFIGURATION.format(broker=1), "utf-8")
+    (site / "register.csv").write_text(REGISTER, "utf-8")
+    (site / "data" / KEY_FILE).write_text("-----BEGIN", "utf-8")
+    with AgentProcess(site, tmp_path) as agent:
+        assert agent.process is not None
+        assert agent.process.wait(20) == 1
+    assert f"{KEY_FILE}: cannot be read as a private key" in agent.log()
+    assert "Traceback" not in agent.log()
+    assert (site / "data" / KEY_FILE).read_text("utf-8") == "-----BEGIN", "no other key was made"

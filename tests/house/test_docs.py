@@ -10,16 +10,20 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 import pytest
 from packaging.requirements import Requirement
 
+from edge_agent.cli.main import main
 from edge_agent.config.definitions import known_definitions, read_definitions
 from edge_agent.contract import messages
 from edge_agent.contract.topics import RETAINED, RecordClass, Topics
+from edge_agent.indicators.claims import ClaimKind
 from edge_agent.indicators.definitions import ConnectedRule, Definition
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, UnknownCause
+from edge_agent.verifier import verify
 from tests.house.documents import PAGES, ROOT, blocks, name_of, text_of
 
 CONTRACT = ROOT / "docs" / "contract.md"
@@ -31,6 +35,7 @@ TYPES: dict[str, type[messages.Message]] = {
     "state": messages.State,
     "telemetry": messages.Telemetry,
     "indicator": messages.Statements,
+    "statement": messages.StatementOfRecord,
     "account": messages.Account,
     "event": messages.Event,
 }
@@ -132,6 +137,15 @@ def field_names(of: type) -> set[str]:
                 messages.ProcessEvidence,
             ],
         ),
+        (
+            "statement",
+            [
+                messages.StatementOfRecord,
+                messages.Superseded,
+                messages.Claim,
+                messages.RecordEvidence,
+            ],
+        ),
         ("account", [messages.Account, messages.StateTime, messages.AlarmTime, messages.KeyFigure]),
         ("event", [messages.Event]),
     ],
@@ -148,12 +162,16 @@ def test_topics_are_listed_as_they_are() -> None:
     )
     topics = Topics("root")
     expected = [(topics.status, "", "yes", "no")]
-    subjects = {RecordClass.READINGS: "{equipment}", RecordClass.STATES: "{equipment}"}
-    subjects[RecordClass.STATEMENTS] = "{definition}"
-    subjects[RecordClass.ACCOUNTS] = "{equipment}/{period}"
+    subjects = {
+        RecordClass.READINGS: ["{equipment}"],
+        RecordClass.STATES: ["{equipment}"],
+        RecordClass.STATEMENTS: ["indicator/{definition}", "statement/{definition}/{period}"],
+        RecordClass.ACCOUNTS: ["{equipment}/{period}"],
+    }
     for record_class in RecordClass:
-        topic = topics.of(record_class, subjects.get(record_class, ""))
-        expected.append((topic, record_class.value, "yes" if record_class in RETAINED else "no", "yes"))
+        for subject in subjects.get(record_class, [""]):
+            retained = "yes" if record_class in RETAINED else "no"
+            expected.append((topics.of(record_class, subject), record_class.value, retained, "yes"))
     assert {(f"root/{topic}", *rest) for topic, *rest, _ in rows} == set(expected)
     assert {(topic.partition("/")[0], schema) for topic, *_, schema in rows} == {
         (name, kind.__struct_config__.tag) for name, kind in TYPES.items()
@@ -165,6 +183,7 @@ def test_fixed_words_are_listed_as_they_are() -> None:
     assert {cause.value for cause in UnknownCause} <= words
     assert {state.value for state in MachineState} <= words
     assert {level.label for level in LinkLevel} <= words
+    assert {kind.value for kind in ClaimKind} <= words
 
 
 def test_kinds_of_events_are_listed_as_they_are() -> None:
@@ -189,10 +208,21 @@ def recompute(statement: dict[str, Any]) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_figure_is_recomputed_as_shown() -> None:
-    statement = json.loads(examples()["indicator"])
-    done = recompute(statement)
-    assert done.returncode == 0, done.stderr
-    assert "91330300MA00DEM06A 3 of 4" in done.stdout
+    for name in ("indicator", "statement"):
+        done = recompute(json.loads(examples()[name]))
+        assert done.returncode == 0, done.stderr
+        assert "91330300MA00DEM06A 3 of 4" in done.stdout
+        assert "公用 0 of 0" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["indicator", "statement"])
+def test_the_verifier_agrees_with_the_examples(name: str) -> None:
+    statement = json.loads(examples()[name])
+    key = json.loads(examples()["status"])["key"]
+    assert verify(json.dumps(statement).encode(), [key]).failures == []
+    statement["to"] += 1
+    assert len(verify(json.dumps(statement).encode(), [key]).failures) == 1
+    assert "InvalidSignature" in recompute(statement).stderr
 
 
 def process_statement() -> str:
@@ -207,12 +237,13 @@ def test_a_figure_of_processes_is_recomputed_as_shown() -> None:
     assert done.returncode == 0, done.stderr
     assert "91330300MA00DEM06A 1 of 1" in done.stdout
     assert statement["register_version"] == json.loads(examples()["register"])["version"]
+    assert verify(json.dumps(statement).encode()).failures == []
     statement["processes"][0]["nc_equipment"] = []
     assert "not the evidence" in recompute(statement).stderr
 
 
 @pytest.mark.parametrize(
-    ("line", "field", "value"), [(3, "in_numerator", True), (0, "good_readings", 171), (4, "last_good", None)]
+    ("line", "field", "value"), [(4, "in_numerator", True), (0, "good_readings", 171), (3, "last_good", None)]
 )
 def test_changed_evidence_is_found_out(line: int, field: str, value: object) -> None:
     statement = json.loads(examples()["indicator"])
@@ -240,6 +271,22 @@ def test_the_registers_digest_is_recomputed_as_told() -> None:
     counted_on = {name: message[name] for name in ("digest", "headcount", "processes")}
     text = json.dumps(counted_on, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     assert sha256(text.encode()).hexdigest() == message["version"] == statement["register_version"]
+
+
+def test_every_command_of_the_statements_page_exists() -> None:
+    text = "".join(blocks(ROOT / "docs" / "statements.md", "console")).replace("\\\n", " ")
+    context = click.Context(main)
+    seen = set()
+    for line in re.findall(r"^\$ edge-agent (.*)$", text, re.MULTILINE):
+        words = line.split()
+        command = main.get_command(context, words[0])
+        if isinstance(command, click.Group):
+            command = command.get_command(context, words[1])
+        assert command is not None, line
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, line
+        seen.add(command.name)
+    assert seen == {"key", "list", "show", "recompute", "export"}
 
 
 def test_every_dependency_is_accounted_for() -> None:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.config.definitions import known_definitions
 from edge_agent.indicators.connected import Connected, ConnectedVersions
+from edge_agent.indicators.definitions import Definition
 from edge_agent.indicators.periods import Period, PeriodKind, period_at
 from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.model.equipment import Equipment, Process, Register
@@ -89,5 +90,5 @@ def write(folder: Path, alive: str = "2026-04-02 00:00", register: Register = RE
     return path
 
 
-def maker(path: Path) -> RecordMaker:
-    return RecordMaker(path, "gw-01", ENTERPRISE, ZONE, DEFINITIONS, lambda _: {})
+def maker(path: Path, *definitions: Definition) -> RecordMaker:
+    return RecordMaker(path, "gw-01", ENTERPRISE, ZONE, definitions or DEFINITIONS, lambda _: {})

@@ -1,5 +1,6 @@
 """The signing key: made once, for its owner alone, refused when damaged."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -26,6 +27,15 @@ def test_a_key_is_made_once_and_signs(tmp_path: Path) -> None:
     public.verify(bytes.fromhex(again.sign(b"78 %")), b"78 %")
     with pytest.raises(InvalidSignature):
         public.verify(bytes.fromhex(again.sign(b"78 %")), b"79 %")
+
+
+def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*_: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    assert signing_key(tmp_path).public == signing_key(tmp_path).public
+    assert [path.name for path in tmp_path.iterdir()] == [KEY_FILE]
 
 
 def test_a_damaged_key_is_no_reason_to_make_another(tmp_path: Path) -> None:
