@@ -27,6 +27,7 @@ from edge_agent.model.clock import CLOCK
 from edge_agent.model.equipment import Equipment
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause
+from edge_agent.sharing.recording import SessionRecorder
 from edge_agent.states.counters import Counters, Number
 from edge_agent.states.history import GATEWAY_DOWN
 from edge_agent.states.tracker import Interval, StateTracker
@@ -107,6 +108,7 @@ class Agent:
         since = history.resume(now)
         self.resumed_after_ms = max(0, now - since)
         """Time for which nobody can say what the machines did, because the agent was not running."""
+        self._sessions = SessionRecorder(self.site.sharing, self.site.data_dir / "history.db", since)
         stale_ms = stale_after_ms(self.site)
         for connection in self.site.connections:
             for equipment in connection.equipment:
@@ -176,6 +178,7 @@ class Agent:
         await self.journal.close()
         await self._save_history()
         self._keeper.close()
+        self._sessions.close()
         self._lock.release()
 
     async def _drain(self, limit_s: float) -> None:
@@ -213,6 +216,7 @@ class Agent:
         if self._counters.urgent:
             self._save_soon.set()
         self.tracker.batch(batch)
+        self._sessions.batch(batch)
         if batch.tags:
             body = messages.encode(messages.telemetry(batch))
             self.journal.append(Record(RecordClass.READINGS, batch.equipment, body, len(batch.tags)))
@@ -262,6 +266,7 @@ class Agent:
 
     def _state_changed(self, ended: Interval, begun: Interval) -> None:
         self._keeper.note((ended, begun))
+        self._sessions.state_changed(begun)
         before, now = ended.state.state, begun.state.state
         if now is MachineState.ALARM:
             self._event("alarm_begun", begun.state.cause, begun.equipment)
@@ -336,9 +341,12 @@ class Agent:
             self._event("clock_step", "the system clock was set forward", step_ms=step)
 
     async def _save_history(self) -> None:
+        now = CLOCK.now_ms()
+        if not await self._sessions.save(self._keeper):
+            return
         counters = self._counters.take_changed()
         evidence = map(astuple, self._links.take_changed())
-        if not await self._keeper.save(evidence, counters, CLOCK.now_ms()):
+        if not await self._keeper.save(evidence, counters, now):
             self._counters.not_kept(counters)
 
 
