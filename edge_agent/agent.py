@@ -27,6 +27,7 @@ from edge_agent.model.clock import CLOCK
 from edge_agent.model.equipment import Equipment
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause
+from edge_agent.sharing.publishing import publish_capacity
 from edge_agent.sharing.recording import SessionRecorder
 from edge_agent.states.counters import Counters, Number
 from edge_agent.states.history import GATEWAY_DOWN
@@ -159,8 +160,16 @@ class Agent:
             *(_named(f"uplink {u.id}", u.run()) for u in self.uplinks),
             _named("housekeeping", self._keep_house()),
             *(_named(name, work) for name, work in self.figures.services().items()),
+            *self._capacity(),
         ]
         self._acquisition = [_named(f"connection {s.id}", s.run()) for s in self.supervisors]
+
+    def _capacity(self) -> list[asyncio.Task[None]]:
+        """What publishes idle capacity: nothing, unless the configuration asks for it."""
+        sharing = self.site.sharing
+        if sharing is None or not sharing.publish_capacity:
+            return []
+        return [_named("capacity", publish_capacity(self.site, sharing, self._append))]
 
     async def failed(self) -> None:
         """Wait until a part ends that must not; raises what ended it."""

@@ -8,12 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from edge_agent.acquisition.link import LinkTracker
-from edge_agent.config.models import DEFAULT_CALENDAR
-from edge_agent.config.site import Site
+from edge_agent.config.site import Site, planned_calendars
 from edge_agent.contract.messages import Numbered, Statements
 from edge_agent.contract.topics import RecordClass
 from edge_agent.indicators.calculate import Calculator
-from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.machine_time import MADE_UP_MS, MachineTime
 from edge_agent.indicators.periods import Period
 from edge_agent.keeping import HistoryKeeper
@@ -48,7 +46,7 @@ class Figures:
         self._calculators = [
             Calculator(one, site.gateway.enterprise, site.register, zone) for one in site.definitions
         ]
-        self._machine_time = MachineTime(keeper.history, zone, _calendars(site, zone))
+        self._machine_time = MachineTime(keeper.history, zone, planned_calendars(site, zone))
         self._connected: Sequence[str] = [e.id for c in site.connections for e in c.equipment]
         self.statements: dict[str, Statements] = {}
         """The newest of each definition."""
@@ -96,10 +94,3 @@ class Figures:
             )
             self._append(RecordClass.ACCOUNTS, f"{equipment}/{period.kind}", account)
         await self._keeper.run(machine_time.done, period)
-
-
-def _calendars(site: Site, zone: ZoneInfo) -> dict[str, Calendar]:
-    """The planned calendar of each equipment that has one."""
-    known = {name: Calendar(name, options, zone) for name, options in site.calendars.items()}
-    wanted = {e.id: e.calendar or DEFAULT_CALENDAR for e in site.register.equipment}
-    return {equipment: known[name] for equipment, name in wanted.items() if name in known}

@@ -214,6 +214,11 @@ def _warnings(site: Site) -> Iterator[str]:
     missing = [one.id for one in site.register.equipment if one.should_connect and one.id not in served]
     if missing:
         yield f"should be connected, and no connection serves it: {', '.join(missing)}"
+    if site.sharing is not None:
+        shared = {machine.equipment for machine in site.sharing.machines}
+        lent = [one.id for one in site.register.equipment if one.tenant and one.id not in shared]
+        if lent:
+            yield f"the register names a tenant, and sharing does not list it: {', '.join(lent)}"
     if not site.uplinks:
         yield "there is no uplink: nothing will be sent"
     for uplink in site.uplinks:

@@ -7,7 +7,7 @@ import click
 from edge_agent import __version__
 from edge_agent.driver import driver_names, load_driver
 
-_OWN = ("run", "check", "schema", "demo", "simulate", "register", "indicators")
+_OWN = ("run", "check", "schema", "demo", "simulate", "register", "indicators", "sharing")
 """Each in the module of its name, imported when it is asked for: `run` does not pay for the others."""
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -12,6 +13,7 @@ from edge_agent.config.definitions import definition_folders, read_definitions
 from edge_agent.config.errors import ConfigError, ConfigProblem, did_you_mean
 from edge_agent.config.json_schema import ConfigurationSchema
 from edge_agent.config.models import (
+    DEFAULT_CALENDAR,
     Configuration,
     GatewayOptions,
     IndicatorOptions,
@@ -29,6 +31,7 @@ from edge_agent.config.tree import Node
 from edge_agent.config.words import MISSING, booleans_as_numbers, in_words
 from edge_agent.config.yaml_files import read_yaml
 from edge_agent.driver import AnyDriver, AnyTagSet, TagSet, driver_names, load_driver
+from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.calendar_options import CalendarOptions
 from edge_agent.indicators.definitions import Definition
 from edge_agent.model.equipment import Register
@@ -113,6 +116,13 @@ def stale_after_ms(site: Site) -> dict[str, int]:
             slowest = max(periods, default=connection.period)
             stale[equipment.id] = round((site.states.stale_after * slowest + connection.timeout) * 1000)
     return stale
+
+
+def planned_calendars(site: Site, zone: ZoneInfo) -> dict[str, Calendar]:
+    """The planned calendar of each equipment that has one."""
+    known = {name: Calendar(name, options, zone) for name, options in site.calendars.items()}
+    wanted = {e.id: e.calendar or DEFAULT_CALENDAR for e in site.register.equipment}
+    return {equipment: known[name] for equipment, name in wanted.items() if name in known}
 
 
 def _is_certain(problem: ConfigProblem) -> bool:

@@ -31,9 +31,10 @@ class Unpriced(StrEnum):
     """The machine names no rate table."""
     NO_VERSION = "no_version"
     """No version of the rate table holds then."""
-    NO_PIECE_COUNTER = "no_piece_counter"
-    NO_GOOD_COUNTER = "no_good_counter"
-    NO_METER = "no_meter"
+    PIECES_NOT_COUNTED = "pieces_not_counted"
+    """Nobody counts them, or the counter was not seen in all that time."""
+    GOOD_NOT_COUNTED = "good_not_counted"
+    ENERGY_NOT_COUNTED = "energy_not_counted"
 
 
 class Records(Protocol):
@@ -243,9 +244,9 @@ def _amount(price: PriceOptions, account: Account, made: Produced) -> Amount:
     quantities: Mapping[Per, tuple[int | None, str]] = {
         "running_hour": (account.of(MachineState.RUNNING), ""),
         "occupied_hour": (account.of(*KNOWN), ""),
-        "piece": (made.parts, Unpriced.NO_PIECE_COUNTER),
-        "good_piece": (made.good, Unpriced.NO_GOOD_COUNTER),
-        "kwh": (watt_hours(made), Unpriced.NO_METER),
+        "piece": (made.parts, Unpriced.PIECES_NOT_COUNTED),
+        "good_piece": (made.good, Unpriced.GOOD_NOT_COUNTED),
+        "kwh": (watt_hours(made), Unpriced.ENERGY_NOT_COUNTED),
     }
     quantity, missing = quantities[price.per]
     return Amount(
@@ -277,6 +278,7 @@ def evidence(equipment: str, window: Window, timeline: Timeline, produced: Produ
         "good": produced.good,
         "energy_wh": watt_hours(produced),
         "spanning_parts": produced.spanning_parts,
+        "spanning_energy_wh": produced.spanning_energy_wh,
     }
 
 

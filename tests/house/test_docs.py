@@ -32,6 +32,8 @@ TYPES: dict[str, type[messages.Message]] = {
     "telemetry": messages.Telemetry,
     "indicator": messages.Statements,
     "account": messages.Account,
+    "capacity": messages.Capacity,
+    "settlement": messages.Settlement,
     "event": messages.Event,
 }
 
@@ -128,6 +130,18 @@ def field_names(of: type) -> set[str]:
             ],
         ),
         ("account", [messages.Account, messages.StateTime, messages.AlarmTime, messages.KeyFigure]),
+        ("capacity", [messages.Capacity, messages.FreeClass, messages.FreeWindow]),
+        (
+            "settlement",
+            [
+                messages.Settlement,
+                messages.Superseded,
+                messages.Tenant,
+                messages.SettlementLine,
+                messages.Gap,
+                messages.SettlementAmount,
+            ],
+        ),
         ("event", [messages.Event]),
     ],
 )
@@ -146,6 +160,7 @@ def test_topics_are_listed_as_they_are() -> None:
     subjects = {RecordClass.READINGS: "{equipment}", RecordClass.STATES: "{equipment}"}
     subjects[RecordClass.STATEMENTS] = "{definition}"
     subjects[RecordClass.ACCOUNTS] = "{equipment}/{period}"
+    subjects[RecordClass.SETTLEMENTS] = "{tenant}"
     for record_class in RecordClass:
         topic = topics.of(record_class, subjects.get(record_class, ""))
         expected.append((topic, record_class.value, "yes" if record_class in RETAINED else "no", "yes"))

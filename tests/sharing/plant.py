@@ -11,7 +11,7 @@ from edge_agent.model.equipment import Register
 from edge_agent.model.state import MachineState, StateWithCause
 from edge_agent.sharing.holds import Hold
 from edge_agent.sharing.ledger import Ledger, make_ledger
-from edge_agent.sharing.production import Produced
+from edge_agent.sharing.production import Counts, Produced
 from edge_agent.states.counters import Count, advanced
 from edge_agent.states.tracker import Interval
 
@@ -72,13 +72,13 @@ class CountedByHand:
 
     def produced(self, equipment: str, windows: Sequence[tuple[int, int]]) -> Produced:
         if equipment not in self.shown:
-            return Produced()
+            return Counts()
         shown = self.shown[equipment]
 
         def within(items: Sequence[tuple[str, int]]) -> int:
             return sum(n for when, n in items if any(start <= at(when) < end for start, end in windows))
 
-        return Produced(
+        return Counts(
             parts=within(shown.parts),
             good=within(shown.parts) - within(shown.bad),
             energy_kwh=within(shown.wh) / 1000 if shown.wh else None,

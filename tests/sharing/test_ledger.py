@@ -12,7 +12,7 @@ from edge_agent.model.equipment import Equipment, Register
 from edge_agent.model.state import MachineState
 from edge_agent.sharing.holds import Hold, Nobody
 from edge_agent.sharing.ledger import Line, digest, evidence
-from edge_agent.sharing.production import Produced
+from edge_agent.sharing.production import Counts
 from tests.sharing.plant import (
     HOUR,
     MINUTE,
@@ -133,7 +133,7 @@ def test_by_piece_over_a_counter_reset() -> None:
         ("10-12 11:10", "10-12 12:00", "running"),
     )
     (line,) = ledger(options, WrittenRecords(life), "10-12 00:00", "10-13 00:00", shown).lines
-    assert line.produced == Produced(parts=70, good=66, energy_kwh=None, spanning_parts=5)
+    assert line.produced == Counts(parts=70, good=66, energy_kwh=None, spanning_parts=5)
     assert [(amount.quantity, amount.fen) for amount in line.amounts] == [(70, 2450), (66, 8148)]
     assert gaps(line) == {"unreachable": 10}
     assert line.complete
@@ -245,7 +245,7 @@ def test_a_gap_between_two_versions_divides_a_session() -> None:
 
 @pytest.mark.parametrize(
     ("per", "why"),
-    [("piece", "no_piece_counter"), ("good_piece", "no_good_counter"), ("kwh", "no_meter")],
+    [("piece", "pieces_not_counted"), ("good_piece", "good_not_counted"), ("kwh", "energy_not_counted")],
 )
 def test_what_nothing_counts_has_no_amount(per: str, why: str) -> None:
     prices = [{"per": per, "price": 5}, {"per": "occupied_hour", "price": 1}]
