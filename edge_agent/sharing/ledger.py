@@ -273,7 +273,7 @@ def evidence(equipment: str, window: Window, timeline: Timeline, produced: Produ
         "equipment": equipment,
         "from": window[0],
         "to": window[1],
-        "states": [list(item) for item in _states(timeline, window)],
+        "states": _states(timeline, window),
         "parts": produced.parts,
         "good": produced.good,
         "energy_wh": watt_hours(produced),
@@ -282,15 +282,18 @@ def evidence(equipment: str, window: Window, timeline: Timeline, produced: Produ
     }
 
 
-def _states(timeline: Timeline, window: Window) -> Iterator[tuple[int, int, str, str]]:
-    """Start, end, state and cause, one after the other, from end to end of the window."""
+def _states(timeline: Timeline, window: Window) -> list[list[int | str]]:
+    """Start, end, state and cause, one after the other, from end to end of the window. Neighbours differ,
+    however the time is divided that the history keeps.
+    """
     low = int(np.searchsorted(timeline.starts, window[0], "right")) - 1
     high = int(np.searchsorted(timeline.starts, window[1], "left"))
-    starts = [window[0], *timeline.starts[low + 1 : high].tolist()]
-    codes = timeline.codes[low:high].tolist()
-    for start, end, code in zip(starts, [*starts[1:], window[1]], codes, strict=True):
-        state = timeline.states[code]
-        yield start, end, state.state.value, state.cause
+    codes = timeline.codes[low:high]
+    changes = np.flatnonzero(np.diff(codes)) + 1
+    starts = [window[0], *timeline.starts[low + changes].tolist()]
+    words = [(state.state.value, state.cause) for state in timeline.states]
+    following = zip(starts, [*starts[1:], window[1]], [codes[0], *codes[changes].tolist()], strict=True)
+    return [[start, end, *words[code]] for start, end, code in following]
 
 
 def digest(content: Mapping[str, Any]) -> str:

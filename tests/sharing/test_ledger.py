@@ -331,3 +331,19 @@ def test_the_evidence_of_a_line_is_what_its_digest_is_of() -> None:
     assert digest(said) == line.evidence
     (other,) = ledger(options, WrittenRecords(life[:1]), "10-12 00:00", "10-13 00:00", shown).lines
     assert other.evidence != line.evidence
+
+
+def test_the_evidence_does_not_depend_on_how_the_history_divides_time() -> None:
+    options = sharing(schedule(shift("zhenghe", "08:00", "12:00")))
+    whole = states(("10-12 07:00", "10-12 11:00", "running"), ("10-12 11:00", "10-12 14:00", "idle"))
+    pieces = states(
+        ("10-12 08:30", "10-12 11:00", "running"),
+        ("10-12 07:00", "10-12 08:30", "running"),
+        ("10-12 11:00", "10-12 11:30", "idle"),
+        ("10-12 11:30", "10-12 14:00", "idle"),
+    )
+    one, other = (
+        ledger(options, WrittenRecords(life), "10-12 00:00", "10-13 00:00").lines[0]
+        for life in (whole, pieces)
+    )
+    assert one == other
