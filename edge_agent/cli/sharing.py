@@ -153,7 +153,7 @@ def _opened(config: Path, month: str) -> Iterator[_Month]:
         known_ms = min(period.to_ms, records.as_of_ms or 0)
         if known_ms <= period.from_ms:
             _fail(f"{month}: nothing is on record of it, nor of any later time 尚无记录")
-        made = make_ledger(options, records, production_of(path), zone, period.from_ms, known_ms)
+        made = make_ledger(options, records, production_of(site), zone, period.from_ms, known_ms)
         yield _Month(site, options, zone, period, made, records)
     except sqlite3.Error as error:
         _fail(f"{site.data_dir}: the history cannot be read: {error}")

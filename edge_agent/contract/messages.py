@@ -260,8 +260,8 @@ class SettlementLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
     rate table holds.
 
     `sessions` is what started it: `register`, `schedule` or `tag`. `times` and `gaps` sum to it. What spans
-    was counted over a time in which nobody saw the counter, so it is in no amount. `evidence` is the SHA-256
-    of what the line stands on. `fen` sums what is priced of it.
+    was counted over a time in which nobody saw the counter and the line begins or ends: it is in no amount.
+    `evidence` is the SHA-256 of what the line stands on. `fen` sums what is priced of it.
     """
 
     equipment: str

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
+
+from edge_agent.config.site import Site
 
 
 class Produced(Protocol):
@@ -21,8 +22,8 @@ class Produced(Protocol):
 
     @property
     def spanning_parts(self) -> int:
-        """Counted over a time in which the counter was not seen, and part of which lies outside the windows.
-        On which side of their edge they were made nobody knows; they are not in `parts`.
+        """Counted over a time in which the counter was not seen, and in which an edge of the windows lies. On
+        which side of it they were made nobody knows; they are not in `parts`.
         """
 
     @property
@@ -55,6 +56,6 @@ class NothingCounted:
         return Counts()
 
 
-def production_of(history: Path) -> Production:  # noqa: ARG001 - nothing is counted in it yet
-    """What counts the pieces and the energy of a site's machines, out of its history file."""
+def production_of(site: Site) -> Production:  # noqa: ARG001 - nothing is counted yet
+    """What counts the pieces and the energy of a site's machines."""
     return NothingCounted()

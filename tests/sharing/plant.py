@@ -61,7 +61,7 @@ class Shown:
     """Of these, how many were bad."""
     wh: Sequence[tuple[str, int]] = ()
     gaps: Sequence[tuple[str, str, int]] = ()
-    """From, to: the counter was not seen, and had counted so many afterwards."""
+    """From, to: the counter was not seen, and had gone on by so many afterwards."""
 
 
 @dataclass
@@ -78,13 +78,15 @@ class CountedByHand:
         def within(items: Sequence[tuple[str, int]]) -> int:
             return sum(n for when, n in items if any(start <= at(when) < end for start, end in windows))
 
+        gaps = [(at(begin), at(end), n) for begin, end, n in shown.gaps]
+        inside = [gap for gap in gaps if any(start <= gap[0] and gap[1] <= end for start, end in windows)]
+        touched = [gap for gap in gaps if any(start < gap[1] and gap[0] < end for start, end in windows)]
+        parts = within(shown.parts) + sum(n for _, _, n in inside)
         return Counts(
-            parts=within(shown.parts),
-            good=within(shown.parts) - within(shown.bad),
+            parts=parts,
+            good=parts - within(shown.bad),
             energy_kwh=within(shown.wh) / 1000 if shown.wh else None,
-            spanning_parts=sum(
-                n for a, b, n in shown.gaps if any(start < at(b) and at(a) < end for start, end in windows)
-            ),
+            spanning_parts=sum(gap[2] for gap in touched if gap not in inside),
         )
 
 

@@ -109,10 +109,12 @@ def test_by_piece_over_a_counter_reset() -> None:
     | 10-12 10:01 | 2                 | 2, from 0 on  |
     | 10-12 10:59 | 30                | 28            |
 
-    These are 70 pieces, of which 66 are good. From 11:00 to 11:10 the link was down, and the counter was 5
-    higher after it: 5 pieces of which nobody knows when they were made. They are told, and not billed.
+    These are 70 pieces, of which 66 are good. From 11:00 to 11:10 the link was down, and the counter was 3
+    higher after it: 正和 had the machine all that time, so these are its own. From 11:55 to 12:05 it was
+    down again, and the counter was 5 higher after it: whether before or after 12:00, when the session ended,
+    nobody knows. They are told, and not billed.
 
-    70 pieces × 0.35 yuan = 24.50 yuan; 66 good ones × 1.2345 yuan = 81.477 yuan, rounded to 81.48.
+    73 pieces × 0.35 yuan = 25.55 yuan; 69 good ones × 1.2345 yuan = 85.1805 yuan, rounded to 85.18.
     """
     prices = [{"per": "piece", "price": 0.35}, {"per": "good_piece", "price": 1.2345}]
     options = sharing(schedule(shift("zhenghe", "08:00", "12:00")), [{"version": 3, "prices": prices}])
@@ -125,17 +127,18 @@ def test_by_piece_over_a_counter_reset() -> None:
             ("10-12 10:59", 30),
         ),
         bad=[("10-12 09:59", 4)],
-        gaps=[("10-12 11:00", "10-12 11:10", 5)],
+        gaps=[("10-12 11:00", "10-12 11:10", 3), ("10-12 11:55", "10-12 12:05", 5)],
     )
     life = states(
         ("10-12 08:00", "10-12 11:00", "running"),
         ("10-12 11:00", "10-12 11:10", "unknown unreachable"),
-        ("10-12 11:10", "10-12 12:00", "running"),
+        ("10-12 11:10", "10-12 11:55", "running"),
+        ("10-12 11:55", "10-12 12:05", "unknown unreachable"),
     )
     (line,) = ledger(options, WrittenRecords(life), "10-12 00:00", "10-13 00:00", shown).lines
-    assert line.produced == Counts(parts=70, good=66, energy_kwh=None, spanning_parts=5)
-    assert [(amount.quantity, amount.fen) for amount in line.amounts] == [(70, 2450), (66, 8148)]
-    assert gaps(line) == {"unreachable": 10}
+    assert line.produced == Counts(parts=73, good=69, energy_kwh=None, spanning_parts=5)
+    assert [(amount.quantity, amount.fen) for amount in line.amounts] == [(73, 2555), (69, 8518)]
+    assert gaps(line) == {"unreachable": 15}
     assert line.complete
 
 

@@ -46,7 +46,7 @@ sharing:
         prices: [{per: running_hour, price: 60}, {per: good_piece, price: 0.5}]
 """
 RUNNING = StateWithCause(MachineState.RUNNING, "auto")
-COUNTED = CountedByHand({"M1": Shown(parts=[("10-12 09:00", 9)], gaps=[("10-12 10:00", "10-12 10:05", 2)])})
+COUNTED = CountedByHand({"M1": Shown(parts=[("10-12 09:00", 9)], gaps=[("10-12 11:58", "10-12 12:03", 2)])})
 
 
 class Kept:
@@ -116,7 +116,8 @@ def test_a_month_is_not_settled_before_the_agent_has_seen_its_end(site: Site) ->
 def test_what_a_settlement_says(site: Site) -> None:
     """From 10:00 to 11:00 the agent was not running.
 
-    正和, 4 h: 3 h × 60 yuan = 180 yuan; 9 good pieces × 0.50 yuan = 4.50 yuan; 2 pieces span the gap.
+    正和, 4 h: 3 h × 60 yuan = 180 yuan; 9 good pieces × 0.50 yuan = 4.50 yuan; 2 pieces were made
+    about noon, by 正和 or by 联创.
     """
     kept = Kept()
     month = period_at(PeriodKind.MONTH, at("10-12 00:00"), ZONE)
