@@ -30,6 +30,8 @@ from edge_agent.model.equipment import Equipment
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause
 from edge_agent.recording import Recorder, connected
+from edge_agent.sharing.publishing import publish_capacity
+from edge_agent.sharing.recording import SessionRecorder
 from edge_agent.statements.keys import signing_key
 from edge_agent.states.counters import Counters, Number
 from edge_agent.states.history import GATEWAY_DOWN
@@ -116,6 +118,7 @@ class Agent:
         since = history.resume(now)
         self.resumed_after_ms = max(0, now - since)
         """Time for which nobody can say what the machines did, because the agent was not running."""
+        self._sessions = SessionRecorder(self.site.sharing, self.site.data_dir / "history.db", since)
         stale_ms = stale_after_ms(self.site)
         for connection in self.site.connections:
             for equipment in connection.equipment:
@@ -178,8 +181,16 @@ class Agent:
             _named("statements", self.recorder.run()),
             _named("history", self._keeper.tend()),
             *(_named(name, work) for name, work in self.figures.services().items()),
+            *self._capacity(),
         ]
         self._acquisition = [_named(f"connection {s.id}", s.run()) for s in self.supervisors]
+
+    def _capacity(self) -> list[asyncio.Task[None]]:
+        """What publishes idle capacity: nothing, unless the configuration asks for it."""
+        sharing = self.site.sharing
+        if sharing is None or not sharing.publish_capacity:
+            return []
+        return [_named("capacity", publish_capacity(self.site, sharing, self._append))]
 
     async def failed(self) -> None:
         """Wait until a part ends that must not; raises what ended it."""
@@ -198,6 +209,7 @@ class Agent:
         await self.journal.close()
         await self._save_history()
         self._keeper.close()
+        self._sessions.close()
         self._lock.release()
 
     async def _drain(self, limit_s: float) -> None:
@@ -236,6 +248,7 @@ class Agent:
             self._save_soon.set()
         self.tracker.batch(batch)
         self._late.batch(batch)
+        self._sessions.batch(batch)
         if batch.tags:
             body = messages.encode(messages.telemetry(batch))
             self.journal.append(Record(RecordClass.READINGS, batch.equipment, body, len(batch.tags)))
@@ -286,6 +299,7 @@ class Agent:
     def _state_changed(self, ended: Interval, begun: Interval) -> None:
         self._keeper.note((ended, begun))
         self._late.ended(ended)
+        self._sessions.state_changed(begun)
         before, now = ended.state.state, begun.state.state
         if now is MachineState.ALARM:
             self._event("alarm_begun", begun.state.cause, begun.equipment)
@@ -363,9 +377,12 @@ class Agent:
             self._event("clock_step", "the system clock was set forward", step_ms=step)
 
     async def _save_history(self) -> None:
+        now = CLOCK.now_ms()
+        if not await self._sessions.save(self._keeper):
+            return
         counters = self._counters.take_changed()
         evidence = map(astuple, self._links.take_changed())
-        if not await self._keeper.save(evidence, counters, CLOCK.now_ms()):
+        if not await self._keeper.save(evidence, counters, now):
             self._counters.not_kept(counters)
 
     async def _fill_unknown_time(self) -> None:

@@ -15,6 +15,9 @@ from edge_agent.indicators.connected import Connected
 from edge_agent.indicators.periods import Period
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Record
+from edge_agent.model.clock import CLOCK
+from edge_agent.sharing import settlement
+from edge_agent.sharing.production import production_of
 from edge_agent.statements.keys import SigningKey
 from edge_agent.statements.record import MADE_UP_MS, RecordMaker, keep
 from edge_agent.statements.store import Kept, StatementStore
@@ -34,7 +37,9 @@ class Recorder:
 
     def __init__(self, site: Site, key: SigningKey, journal: Journal) -> None:
         """The history file is there, with its register. Raises sqlite3.Error."""
+        self._site = site
         self._journal = journal
+        self._production = production_of(site)
         path = site.data_dir / "history.db"
         self._store = StatementStore(path, key)
         self._maker = RecordMaker(
@@ -67,6 +72,9 @@ class Recorder:
                 await self._run(self._store.set_stated, kind, begin_ms)
             for period in due:
                 await self._state(period)
+        await self._run(
+            settlement.settle_ended_months, self._site, self._store, self._production, CLOCK.now_ms()
+        )
 
     async def _state(self, period: Period) -> None:
         drafts = self._maker.drafts(period)
@@ -77,7 +85,7 @@ class Recorder:
     async def _send(self) -> None:
         while batch := await self._run(self._store.unsent, SENT_TOGETHER):
             for kept in batch:
-                self._journal.append(Record(RecordClass.STATEMENTS, _subject(kept), kept.message))
+                self._journal.append(Record(*_place(kept), kept.message))
             # Only what the journal has on disk is sent for sure. Ending before that is noted sends a
             # statement twice, with two numbers of the uplink and the one that it has itself.
             await self._journal.flush()
@@ -104,7 +112,10 @@ def connected(site: Site) -> Mapping[str, Connected]:
     }
 
 
-def _subject(kept: Kept) -> str:
-    """What it is about, as topics name it: `statement/nc-rate/by-count/day`."""
+def _place(kept: Kept) -> tuple[RecordClass, str]:
+    """Its class, and what it is about as topics name it: `statement/nc-rate/by-count/day`."""
+    if kept.schema == settlement.SCHEMA:
+        # What a tenant pays goes to uplinks that ask for it, not to all that carry statements.
+        return RecordClass.SETTLEMENTS, kept.subject
     name = kept.schema.removeprefix("fta.").partition("/")[0]
-    return f"{name}/{kept.subject}/{kept.kind}"
+    return RecordClass.STATEMENTS, f"{name}/{kept.subject}/{kept.kind}"

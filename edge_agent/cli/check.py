@@ -228,6 +228,11 @@ def _warnings(site: Site) -> Iterator[str]:
     for definition, reason in _without_rate(site):
         if _asked_for(site, definition):
             yield f"definition {definition.id}: no rate on this register: {reason} ({definition.denominator})"
+    if site.sharing is not None:
+        shared = {machine.equipment for machine in site.sharing.machines}
+        lent = [one.id for one in site.register.equipment if one.tenant and one.id not in shared]
+        if lent:
+            yield f"the register names a tenant, and sharing does not list it: {', '.join(lent)}"
     if not site.uplinks:
         yield "there is no uplink: nothing will be sent"
     for uplink in site.uplinks:

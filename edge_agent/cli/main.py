@@ -16,6 +16,7 @@ _OWN = (
     "register",
     "indicators",
     "policies",
+    "sharing",
     "statements",
     "recompute",
     "verify",

@@ -22,6 +22,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import WithDefaultSchema
 
 from edge_agent.config.identity import credit_code, region_code
+from edge_agent.config.sharing import SharingOptions
 from edge_agent.driver import AnyDriver, driver_names, load_driver
 from edge_agent.indicators.calendar_options import CalendarOptions
 from edge_agent.indicators.policies import Baseline
@@ -34,10 +35,15 @@ from edge_agent.model.options import (
     TagOptions,
 )
 
-Carried = Literal["readings", "states", "statements", "events", "register", "accounts"]
+Carried = Literal[
+    "readings", "states", "statements", "events", "register", "accounts", "capacity", "settlements"
+]
 """What an uplink may carry."""
 
-ALL_CARRIED: tuple[Carried, ...] = ("readings", "states", "statements", "events", "register", "accounts")
+CARRIED_BY_DEFAULT: tuple[Carried, ...] = (
+    "readings", "states", "statements", "events", "register", "accounts", "capacity",
+)  # fmt: skip
+"""All but what concerns single tenants."""
 
 DEFAULT_CALENDAR = "default"
 
@@ -169,7 +175,7 @@ class MqttUplinkOptions(Options):
         default="fta/v1/{region}/{enterprise}/{gateway}", description="What every topic begins with"
     )
     carries: Annotated[tuple[Carried, ...], AfterValidator(_each_once)] = Field(
-        default=ALL_CARRIED, min_length=1, description="Default: everything"
+        default=CARRIED_BY_DEFAULT, min_length=1, description="Default: everything but settlements"
     )
     expiry: dict[Carried, Duration] = Field(
         default_factory=dict,
@@ -255,6 +261,7 @@ class Configuration(Options):
         default_factory=dict,
         description=f"Planned calendars by name; {DEFAULT_CALENDAR} is that of equipment which names none",
     )
+    sharing: SharingOptions | None = Field(default=None, description="Machines that tenants share")
 
 
 def configuration_model(drivers: Mapping[str, type[AnyDriver]]) -> type[Configuration]:

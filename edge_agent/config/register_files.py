@@ -43,7 +43,7 @@ EXAMPLE = Register(
 )
 """What a template shows."""
 
-_Table: TypeAlias = list[list[Cell | Decimal]]
+Table: TypeAlias = list[list[Cell | Decimal]]
 _IN_CHINESE: Mapping[Cell, str] = {"discrete": "离散", "process": "流程"}
 
 
@@ -57,7 +57,7 @@ def write_register(register: Register, path: Path, language: Language) -> list[P
         tables.append((PROCESSES, _table(register.processes, PROCESS_COLUMNS, language)))
     suffix = path.suffix.lower()
     if suffix in WORKBOOKS:
-        _write_xlsx(path, [(names[language == "zh"], rows) for names, rows in tables])
+        write_xlsx(path, [(names[language == "zh"], rows) for names, rows in tables])
         return [path]
     if suffix in YAML_FILES:
         _write_yaml(path, {names[language == "zh"]: rows for names, rows in tables})
@@ -67,14 +67,14 @@ def write_register(register: Register, path: Path, language: Language) -> list[P
         raise FileExistsError(17, "there is such a file already", str(second))
     written = [path, second][: len(tables)]
     for file, (_, rows) in zip(written, tables, strict=True):
-        _write_csv(file, rows)
+        write_csv(file, rows)
     return written
 
 
 def _table(
     items: Sequence[Equipment] | Sequence[Process], columns: Mapping[str, str], language: Language
-) -> _Table:
-    rows: _Table = [list(columns.values() if language == "zh" else columns)]
+) -> Table:
+    rows: Table = [list(columns.values() if language == "zh" else columns)]
     rows += [[_cell(column, getattr(item, column), language) for column in columns] for item in items]
     return rows
 
@@ -91,13 +91,13 @@ def _cell(column: str, value: Any, language: Language) -> Cell | Decimal:
     return value if isinstance(value, date | None) else str(value)
 
 
-def _write_csv(path: Path, rows: _Table) -> None:
+def write_csv(path: Path, rows: Table) -> None:
     # With the mark at its beginning, which tells Excel that it is UTF-8.
     with path.open("x", encoding="utf-8-sig", newline="") as file:
         csv.writer(file).writerows(["" if cell is None else cell for cell in row] for row in rows)
 
 
-def _write_xlsx(path: Path, sheets: Sequence[tuple[str, _Table]]) -> None:
+def write_xlsx(path: Path, sheets: Sequence[tuple[str, Table]]) -> None:
     from openpyxl import Workbook  # type: ignore[import-untyped]  # it has no types
     from openpyxl.styles import Font  # type: ignore[import-untyped]  # as above
 
@@ -117,7 +117,7 @@ def _write_xlsx(path: Path, sheets: Sequence[tuple[str, _Table]]) -> None:
         workbook.save(file)
 
 
-def _write_yaml(path: Path, tables: Mapping[str, _Table]) -> None:
+def _write_yaml(path: Path, tables: Mapping[str, Table]) -> None:
     from ruamel.yaml import YAML
 
     content = {

@@ -26,6 +26,8 @@ from edge_agent.config.profiles import add_shipped_profiles, merge_profiles
 from edge_agent.config.references import check_references
 from edge_agent.config.register import read_register
 from edge_agent.config.secrets import Hidden, insert_environment, insert_files
+from edge_agent.config.sharing import SharingOptions
+from edge_agent.config.sharing_references import check_sharing
 from edge_agent.config.tree import Node
 from edge_agent.config.words import MISSING, booleans_as_numbers, in_words
 from edge_agent.config.yaml_files import read_yaml
@@ -55,6 +57,7 @@ class Site:
     """Those that figures are worked out by."""
     states: StateOptions = field(repr=False)
     calendars: Mapping[str, CalendarOptions] = field(repr=False)
+    sharing: SharingOptions | None = field(repr=False)
     digest: str
     """SHA-256 (hex) of the configuration as resolved, with the register, without secrets."""
     hidden: Hidden = field(repr=False, compare=False)
@@ -93,6 +96,7 @@ def load_site(path: Path) -> Site:
         )[1]
     if source.complete:
         problems += check_references(tree, register, definitions)
+        problems += check_sharing(tree, register)
     if problems or configuration is None or register is None:
         raise ConfigError(hidden.clean_problem(problem) for problem in problems)
     register = replace(register, headcount=configuration.gateway.headcount)
@@ -226,6 +230,7 @@ def _site(
         definitions=definitions,
         states=configuration.states,
         calendars=configuration.calendars,
+        sharing=configuration.sharing,
         digest=_digest(configuration, register, definitions),
         hidden=hidden,
     )

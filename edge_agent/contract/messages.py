@@ -276,6 +276,129 @@ class Account(Numbered, frozen=True, tag="fta.account/1", kw_only=True):
     figures: Sequence[KeyFigure]
 
 
+class Tenant(Struct, frozen=True, omit_defaults=True):
+    """Who used shared machines."""
+
+    id: str
+    name: str
+    credit_code: str = ""
+
+
+class Gap(Struct, frozen=True):
+    """How long nobody knew, for `cause`, what the equipment did, in milliseconds."""
+
+    cause: str
+    ms: int
+
+
+class SettlementAmount(Struct, frozen=True, omit_defaults=True):
+    """What one price comes to: `fen` = `price` (yuan) * 100 * `quantity` / `per_price`, half a fen up.
+
+    `quantity` is in `unit`, of which the price is for `per_price`. `quantity` and `fen` are null if nothing
+    counts it, and `unpriced` then says why. `unknown`: milliseconds of the hours for which the price is in
+    which the state was unknown; nothing of them is in a quantity of time.
+    """
+
+    per: str
+    price: str
+    quantity: int | None
+    unit: str
+    per_price: int
+    fen: int | None
+    unknown: int = 0
+    name: str = ""
+    unpriced: str = ""
+
+
+class SettlementLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One session of the tenant on one equipment, as far as it lies in the period and one version of the
+    rate table holds.
+
+    `sessions` is what started it: `register`, `schedule` or `tag`. `times` and `gaps` sum to it. What spans
+    was counted over a time in which nobody saw the counter and the line begins or ends: it is in no amount.
+    `evidence` is the SHA-256 of what the line stands on. `fen` sums what is priced of it.
+    """
+
+    equipment: str
+    sessions: str
+    from_: int = msgspec.field(name="from")
+    to: int
+    begun_before: bool = False
+    goes_on: bool = False
+    times: Sequence[StateTime]
+    gaps: Sequence[Gap]
+    parts: int | None = None
+    good: int | None = None
+    energy_wh: int | None = None
+    spanning_parts: int = 0
+    spanning_energy_wh: int = 0
+    rates: str = ""
+    version: int | None = None
+    amounts: Sequence[SettlementAmount]
+    fen: int
+    unpriced: str = ""
+    evidence: str
+
+
+class Settlement(Numbered, frozen=True, tag="fta.settlement/1", kw_only=True):
+    """What one tenant used in a month that is over, and what that costs: signed, one of the chain of
+    statements, never changed.
+
+    Only the type: the message is the canonical bytes that were signed, with `signature`. `fen` sums the
+    lines; `unpriced` is how many of them are not priced, or not in full.
+    """
+
+    number: int
+    previous: str | None
+    supersedes: Superseded | None
+    time: int
+    agent: str
+    key: str
+    signature: str
+    subject: str
+    period: str
+    from_: int = msgspec.field(name="from")
+    to: int
+    timezone: str
+    enterprise: str
+    gateway: str
+    tenant: Tenant
+    lines: Sequence[SettlementLine]
+    fen: int
+    unpriced: int
+
+
+class FreeWindow(Struct, frozen=True):
+    """How many machines are free from `from_` up to `to`."""
+
+    from_: int = msgspec.field(name="from")
+    to: int
+    machines: int
+
+
+class FreeClass(Struct, frozen=True, omit_defaults=True):
+    """The shared machines of one class: how many, and when how many are free.
+
+    In time that no window covers none is. `unknown` of the machines have no plan: nobody can say when they
+    are free, and no window counts them.
+    """
+
+    kind: str
+    machines: int
+    free: Sequence[FreeWindow]
+    unknown: int = 0
+
+
+class Capacity(Numbered, frozen=True, tag="fta.capacity/1", kw_only=True):
+    """Idle capacity of the next days, by class of machines: no machine, tenant or program is named."""
+
+    time: int
+    from_: int = msgspec.field(name="from")
+    to: int
+    timezone: str
+    classes: Sequence[FreeClass]
+
+
 class RegisteredEquipment(Struct, frozen=True, omit_defaults=True):
     """The register's public columns."""
 
@@ -390,6 +513,8 @@ AnyMessage = (
     | StatementOfRecord
     | Account
     | RegisterMessage
+    | Settlement
+    | Capacity
     | Status
     | ReplayRequest
     | Replay

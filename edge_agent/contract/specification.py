@@ -8,7 +8,7 @@ import msgspec
 
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Message
-from edge_agent.contract.topics import REPLAY_REQUEST, REPLAY_RESPONSE
+from edge_agent.contract.topics import REPLAY_REQUEST, REPLAY_RESPONSE, RETAINED, RecordClass
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "Factory telemetry and indicators"
@@ -20,6 +20,7 @@ PARAMETERS = {
     "enterprise": "Unified social credit code, 18 characters (GB 32100-2015)",
     "gateway": "Id of the gateway, unique within the enterprise",
     "equipment": "Id of an equipment in the asset register",
+    "tenant": "Id of a tenant who uses shared machines",
     "name": "First part of a definition's id",
     "variant": "Second part of a definition's id",
     "period": "Kind of period: hour, day, month",
@@ -51,6 +52,8 @@ CHANNELS = (
     Channel("statement/{name}/{variant}/{period}", (messages.StatementOfRecord,), True),
     Channel("account/{equipment}/{period}", (messages.Account,), True),
     Channel("event", (messages.Event,), False),
+    Channel("capacity", (messages.Capacity,), True),
+    Channel("settlement/{tenant}", (messages.Settlement,), RecordClass.SETTLEMENTS in RETAINED),
     Channel(REPLAY_REQUEST, (messages.ReplayRequest,), False, asks=True),
     Channel(REPLAY_RESPONSE, (messages.Replay, messages.ReplayEnd), False),
 )

@@ -13,6 +13,8 @@ class RecordClass(StrEnum):
     EVENTS = "events"
     REGISTER = "register"
     ACCOUNTS = "accounts"
+    CAPACITY = "capacity"
+    SETTLEMENTS = "settlements"
 
 
 REPLAY_REQUEST = "replay/request"
@@ -26,8 +28,10 @@ _SUFFIX = {
     RecordClass.EVENTS: "event",
     RecordClass.REGISTER: "register",
     RecordClass.ACCOUNTS: "account/{}",
+    RecordClass.CAPACITY: "capacity",
+    RecordClass.SETTLEMENTS: "settlement/{}",
 }
-RETAINED = frozenset({RecordClass.STATES, RecordClass.STATEMENTS, RecordClass.REGISTER, RecordClass.ACCOUNTS})
+RETAINED = frozenset(RecordClass) - {RecordClass.READINGS, RecordClass.EVENTS}
 """Classes whose newest message a subscriber gets at once, because each replaces the one before it."""
 
 
@@ -43,7 +47,7 @@ class Topics:
         return f"{self.root}/status"
 
     def of(self, record_class: RecordClass, subject: str) -> str:
-        """Topic of a record; `subject` is what it is about: equipment, or equipment and kind of period with
-        a slash between; with statements also which kind of them; "" where there is none.
+        """Topic of a record; `subject` is what it is about: equipment, tenant, or equipment and kind of
+        period with a slash between; with statements also which kind of them; "" where there is none.
         """
         return f"{self.root}/{_SUFFIX[record_class].format(subject)}"

@@ -63,14 +63,14 @@ class KeptHistory:
 
     def __init__(self, path: Path) -> None:
         self._db = open_read_only(path)
+        self._reader = HistoryReader(self._db)
         columns = {row[1] for row in self._db.execute("PRAGMA table_info(evidence)")}
         # A file that no agent of now has opened has none.
         self._hours = _HOURS.format(minutes="minutes" if "minutes" in columns else "0")
 
     def alive_ms(self) -> int | None:
         """When the agent last noted that it was alive, with all that it knew by then; None before that."""
-        row = self._db.execute("SELECT time_ms FROM alive").fetchone()
-        return None if row is None else int(row[0])
+        return self._reader.alive_ms()
 
     def evidence(
         self, equipment: Collection[str], from_ms: int, to_ms: int, stale_after_ms: Mapping[str, int]
@@ -90,10 +90,9 @@ class KeptHistory:
 
     def states(self, equipment: Collection[str], to_ms: int) -> dict[str, MachineState]:
         """What each did at the end of the time up to `to_ms`; unknown where nothing is on record."""
-        reader = HistoryReader(self._db)
         found = {}
         for name in equipment:
-            columns = reader.columns(name, to_ms - 1, to_ms)
+            columns = self._reader.columns(name, to_ms - 1, to_ms)
             found[name] = (
                 columns.states[columns.codes[-1]].state if len(columns.codes) else MachineState.UNKNOWN
             )

@@ -128,6 +128,11 @@ class HistoryReader:
         starts = self._db.execute(query, (equipment, time_ms)).fetchone()
         return max((start for start in starts if start is not None), default=None)
 
+    def alive_ms(self) -> int | None:
+        """When the agent last noted that it was alive, with all that it knew by then; None before that."""
+        row = self._db.execute("SELECT time_ms FROM alive").fetchone()
+        return None if row is None else int(row[0])
+
     def accounted(self, period: str) -> int | None:
         """Up to when accounts of this kind of period were made; None before the first."""
         row = self._db.execute("SELECT to_ms FROM accounted WHERE period = ?", (period,)).fetchone()

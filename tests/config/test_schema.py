@@ -75,7 +75,15 @@ def test_the_examples_of_the_documentation_are_right(
     for name in ("region-ca.pem", "gw-01.pem", "gw-01.key", "mqtt"):
         (tmp_path / name).write_text("word")
     (tmp_path / "targets").mkdir()
-    assert len(others) == 7
+    assert len(others) == 8
+    tenants_tag = """
+connections:
+  - id: mill
+    driver: modbus
+    host: 10.0.0.1
+    equipment: [{id: CNC-02, tags: [{id: user, table: holding, address: 0}]}]
+"""
     for part in others:
         section = part if re.match(r"\w+:", part) else "connections:\n" + part
+        section += tenants_tag if "tag: user" in part else ""
         load_site(write_site(tmp_path, head + section.replace("file:/run/credentials/", "file:"), rows))

@@ -43,6 +43,7 @@ def test_every_message_has_a_channel_and_every_class_too() -> None:
         RecordClass.STATES: "{equipment}",
         RecordClass.STATEMENTS: "indicator/{name}/{variant}",
         RecordClass.ACCOUNTS: "{equipment}/{period}",
+        RecordClass.SETTLEMENTS: "{tenant}",
     }
     retained = {f"root/{channel.topic}": channel.retained for channel in CHANNELS}
     for record_class in RecordClass:

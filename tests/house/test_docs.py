@@ -37,6 +37,8 @@ TYPES: dict[str, type[messages.Message]] = {
     "indicator": messages.Statements,
     "statement": messages.StatementOfRecord,
     "account": messages.Account,
+    "capacity": messages.Capacity,
+    "settlement": messages.Settlement,
     "event": messages.Event,
 }
 
@@ -147,6 +149,18 @@ def field_names(of: type) -> set[str]:
             ],
         ),
         ("account", [messages.Account, messages.StateTime, messages.AlarmTime, messages.KeyFigure]),
+        ("capacity", [messages.Capacity, messages.FreeClass, messages.FreeWindow]),
+        (
+            "settlement",
+            [
+                messages.Settlement,
+                messages.Superseded,
+                messages.Tenant,
+                messages.SettlementLine,
+                messages.Gap,
+                messages.SettlementAmount,
+            ],
+        ),
         ("event", [messages.Event]),
     ],
 )
@@ -167,6 +181,7 @@ def test_topics_are_listed_as_they_are() -> None:
         RecordClass.STATES: ["{equipment}"],
         RecordClass.STATEMENTS: ["indicator/{definition}", "statement/{definition}/{period}"],
         RecordClass.ACCOUNTS: ["{equipment}/{period}"],
+        RecordClass.SETTLEMENTS: ["{tenant}"],
     }
     for record_class in RecordClass:
         for subject in subjects.get(record_class, [""]):
