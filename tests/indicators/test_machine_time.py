@@ -137,6 +137,44 @@ def test_a_clock_that_was_wrong_does_not_silence_the_years_until_then(history: H
     assert machine_time.due(PeriodKind.HOUR, EIGHT + HOUR_MS) == [HOUR]
 
 
+UNHEARD = unknown(UnknownCause.UNREACHABLE)
+
+
+def test_what_was_filled_afterwards_is_accounted_for_again(history: History) -> None:
+    machine_time = MachineTime(history, SHANGHAI, {})
+    history.save(
+        Changes(EIGHT, minutes((-90, RUNNING), (50, UNHEARD), (130, IDLE), (150, UNHEARD), (190, IDLE)))
+    )
+    machine_time.done(Period(PeriodKind.HOUR, EIGHT + HOUR_MS, EIGHT + 2 * HOUR_MS))
+    machine_time.done(Period(PeriodKind.DAY, EIGHT - 32 * HOUR_MS, EIGHT - 8 * HOUR_MS))
+    assert machine_time.amended() == ([], 0)
+    late = [Interval("M", EIGHT + 55 * MINUTE, EIGHT + 180 * MINUTE, IDLE)]
+    assert len(history.amend("M", late)) == 2
+    second = Period(PeriodKind.HOUR, EIGHT + HOUR_MS, EIGHT + 2 * HOUR_MS)
+    accounts, number = machine_time.amended()
+    assert accounts == [("M", HOUR), ("M", second)], "the third hour and the day are still to be sent"
+    assert machine_time.amended() == (accounts, number), "until they have been"
+    account = machine_time.account("M", second, [], EIGHT + 4 * HOUR_MS)
+    assert account.times == [StateTime("idle", HOUR_MS)]
+    machine_time.made_again(number)
+    assert machine_time.amended() == ([], 0)
+
+    history.amend("M", [Interval("M", EIGHT + 50 * MINUTE, EIGHT + 51 * MINUTE, ALARM)])
+    machine_time.done(Period(PeriodKind.DAY, EIGHT - 8 * HOUR_MS, EIGHT + 16 * HOUR_MS))
+    accounts, number = machine_time.amended()
+    day = Period(PeriodKind.DAY, EIGHT - 8 * HOUR_MS, EIGHT + 16 * HOUR_MS)
+    assert accounts == [("M", HOUR), ("M", day)]
+    assert machine_time.account("M", HOUR, [], 0).failures == 1
+
+
+def test_an_hour_that_only_touches_what_was_filled_stays(history: History) -> None:
+    machine_time = MachineTime(history, SHANGHAI, {})
+    history.save(Changes(EIGHT, minutes((-90, RUNNING), (-60, UNHEARD), (60, IDLE))))
+    machine_time.done(Period(PeriodKind.HOUR, EIGHT + HOUR_MS, EIGHT + 2 * HOUR_MS))
+    history.amend("M", [Interval("M", EIGHT, EIGHT + HOUR_MS, IDLE)])
+    assert machine_time.amended()[0] == [("M", HOUR)]
+
+
 def test_the_cost_of_an_hour_does_not_grow_with_the_history(history: History) -> None:
     life = [
         Interval(machine, start, start + 1000, RUNNING if start % 2000 else IDLE)
