@@ -1,5 +1,6 @@
 """The demo as a stranger runs it: the right figures, nothing lost, nothing left behind."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,16 +11,19 @@ from tests.field.test_end_to_end import EXPECTED
 
 
 def test_the_demo_ends_by_itself_with_the_right_figures_and_leaves_nothing(tmp_path: Path) -> None:
-    before = set(Path("/proc").iterdir())
-    done = subprocess.run(
-        [sys.executable, "-m", "edge_agent", "demo", "--seconds", "12", "--json"],
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        capture_output=True,
+    command = [sys.executable, "-m", "edge_agent", "demo", "--seconds", "12", "--json"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=90,
-    )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+        start_new_session=True,
+    ) as demo:
+        output, errors = demo.communicate(timeout=90)
+    assert demo.returncode == 0, errors
+    report = json.loads(output)
     figures = {
         (row["definition"], row["scope"]["id"]): (row["numerator"], row["denominator"])
         for row in report["indicators"]
@@ -35,11 +39,8 @@ def test_the_demo_ends_by_itself_with_the_right_figures_and_leaves_nothing(tmp_p
 
     assert not list(tmp_path.iterdir()), "a folder was left"
     left = []
-    for process in set(Path("/proc").iterdir()) - before:
-        try:
-            command = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"edge_agent" in command and b"simulat" in command:
-            left.append(command)
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.getsid(int(process.name)) == demo.pid:
+                left.append((process / "cmdline").read_bytes())
     assert not left, "a process was left"
