@@ -9,11 +9,8 @@ from click.testing import CliRunner, Result
 
 from edge_agent.cli.main import main
 from edge_agent.config.definitions import known_definitions
-from edge_agent.model.clock import CLOCK
-from edge_agent.model.state import MachineState, StateWithCause
 from edge_agent.simulator.fleet import MACHINES
-from edge_agent.states.history import Changes, History
-from edge_agent.states.tracker import Interval
+from tests.cli.plant import copied_demo, ran_until_now
 
 OWN = """\
 id: nc-rate/of-the-line
@@ -34,10 +31,7 @@ def run(*arguments: str | Path) -> Result:
 @pytest.fixture
 def plant(tmp_path: Path) -> Path:
     """The demo with a definition of its own, and the history of an agent that was running until now."""
-    demo = tmp_path / "demo"
-    shutil.copytree(
-        Path(__file__).parents[2] / "configs" / "demo", demo, ignore=shutil.ignore_patterns("data")
-    )
+    demo = copied_demo(tmp_path)
     (demo / "own").mkdir()
     (demo / "own" / "line.yaml").write_text(OWN, "utf-8")
     (demo / "own.yaml").write_text("indicators: {definitions_dir: own}\n", "utf-8")
@@ -46,14 +40,7 @@ def plant(tmp_path: Path) -> Path:
     register = register.replace("数控车床,是,是,是,数控系统（两轴）,是,,否", "数控车床,是,是,否,,是,,否", 1)
     register = register.replace("压力机,是,是,否,,是,,", "压力机,是,是,否,,否,无控制器,", 1)
     (demo / "register.csv").write_text(register, "utf-8")
-    now = CLOCK.now_ms()
-    (demo / "data").mkdir()
-    history = History(demo / "data" / "history.db")
-    running = StateWithCause(MachineState.RUNNING)
-    running_now = [Interval(name, now - 5000, None, running) for name in MACHINES]
-    evidence = [(name, now - 5000, 40, now - 100, 0) for name in MACHINES]
-    history.save(Changes(now, running_now, evidence))
-    history.close()
+    ran_until_now(demo)
     return demo
 
 

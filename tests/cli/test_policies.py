@@ -13,11 +13,7 @@ from edge_agent.cli.main import main
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.policies import known_policies
 from edge_agent.indicators.targets import Verdict, WhyNot
-from edge_agent.model.clock import CLOCK
-from edge_agent.model.state import MachineState, StateWithCause
-from edge_agent.simulator.fleet import MACHINES
-from edge_agent.states.history import Changes, History
-from edge_agent.states.tracker import Interval
+from tests.cli.plant import copied_demo, ran_until_now
 
 # NC by count is 11 of 18 in the demo, see configs/demo/EXPECTED.md.
 OWN = """\
@@ -58,20 +54,11 @@ def run(*arguments: str | Path) -> Result:
 @pytest.fixture
 def plant(tmp_path: Path) -> Path:
     """The demo with a policy of its own, and the history of an agent that was running until now."""
-    demo = tmp_path / "demo"
-    ignored = shutil.ignore_patterns("data")
-    shutil.copytree(Path(__file__).parents[2] / "configs" / "demo", demo, ignore=ignored)
+    demo = copied_demo(tmp_path)
     (demo / "own").mkdir()
     (demo / "own" / "plan.yaml").write_text(OWN, "utf-8")
     (demo / "own.yaml").write_text(CONFIG, "utf-8")
-    now = CLOCK.now_ms()
-    (demo / "data").mkdir()
-    history = History(demo / "data" / "history.db")
-    running = StateWithCause(MachineState.RUNNING)
-    running_now = [Interval(name, now - 5000, None, running) for name in MACHINES]
-    evidence = [(name, now - 5000, 40, now - 100, 0) for name in MACHINES]
-    history.save(Changes(now, running_now, evidence))
-    history.close()
+    ran_until_now(demo)
     return demo
 
 
