@@ -12,12 +12,12 @@ arrived, and not older than a second and the period in which it may have waited 
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from edge_agent.model.batch import Batch, Value
 from edge_agent.model.state import NOT_HEARD, MachineState, StateWithCause
-from edge_agent.states.history import History
+from edge_agent.states.history import GATEWAY_DOWN, History
 from edge_agent.states.rules import RuleSet
 from edge_agent.states.tracker import Interval
 
@@ -64,7 +64,7 @@ class Late:
         times = sorted(self.readings)
         states = list(self._states(times))
         unheard = history.unheard(self.equipment, max(times[0], times[-1] - REACH_MS), times[-1] + 1)
-        pieces = [piece for time in _spans(unheard) for piece in self._within(*time, times, states)]
+        pieces = [piece for span in _spans(unheard) for piece in self._within(span, times, states)]
         return history.amend(self.equipment, pieces)
 
     def _states(self, times: Sequence[int]) -> Iterator[tuple[int, StateWithCause]]:
@@ -99,13 +99,17 @@ class Late:
         return found
 
     def _within(
-        self, from_ms: int, to_ms: int, times: Sequence[int], states: Sequence[tuple[int, StateWithCause]]
+        self, span: "_Span", times: Sequence[int], states: Sequence[tuple[int, StateWithCause]]
     ) -> Iterator[Interval]:
         """What `states` say of the time in which the machine was not heard."""
+        from_ms, to_ms = span.from_ms, span.to_ms
         count = bisect_left(times, to_ms)
         if count == 0:
             return
         heard_ms = times[count - 1]
+        if span.asked_anew:
+            first = bisect_left(times, from_ms)
+            from_ms = times[first] if first < count else to_ms
         believed_ms = to_ms if to_ms - heard_ms <= self.stale_after_ms else heard_ms
         for (start_ms, state), (end_ms, _) in pairwise([*states, (believed_ms, None)]):
             begin_ms, finish_ms = max(start_ms, from_ms), min(end_ms, believed_ms)
@@ -251,14 +255,26 @@ class LateReadings:
         self._machines[late.equipment].complete.remove(late)
 
 
-def _spans(intervals: Sequence[Interval]) -> list[tuple[int, int]]:
-    """The time of intervals that have ended; those that follow each other are one."""
-    found: list[tuple[int, int]] = []
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A time in which the machine was not heard."""
+
+    from_ms: int
+    to_ms: int
+    asked_anew: bool
+    """It begins with an outage of the gateway: nobody had asked a server to keep anything, and the newest
+    values are asked for anew. That one of before the outage is among them does not prove that it held."""
+
+
+def _spans(intervals: Sequence[Interval]) -> list[_Span]:
+    """The time of intervals that have ended; those that follow each other are one, up to an outage."""
+    found: list[_Span] = []
     for interval in intervals:
         if interval.end_ms is None:
             continue
-        if found and found[-1][1] == interval.start_ms:
-            found[-1] = found[-1][0], interval.end_ms
+        down = interval.state == GATEWAY_DOWN
+        if found and found[-1].to_ms == interval.start_ms and not down:
+            found[-1] = replace(found[-1], to_ms=interval.end_ms)
         else:
-            found.append((interval.start_ms, interval.end_ms))
+            found.append(_Span(interval.start_ms, interval.end_ms, down))
     return found

@@ -347,6 +347,35 @@ def test_time_in_which_the_agent_was_not_running_is_filled_too(tmp_path: Path) -
         assert again.told(20)[1:] == [(1, 10, RUNNING), (10, 11, GATEWAY_DOWN), (11, 20, IDLE)]
 
 
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [
+        # Unchanged since second 8 by its time, which a server may also never set again.
+        ([(8, "door", 0), (8, "status", 1)], [(10, 18, GATEWAY_DOWN), (18, 20, NO_DATA), (20, 30, IDLE)]),
+        (
+            [(8, "door", 0), (8, "status", 1), (18.5, "load", 3)],
+            [(10, 18, GATEWAY_DOWN), (18, 18.5, NO_DATA), (18.5, 30, IDLE)],
+        ),
+    ],
+    ids=["nothing of the outage", "something of it"],
+)
+def test_a_value_of_before_an_outage_of_the_gateway_does_not_prove_that_it_held(
+    tmp_path: Path, newest: list[Line], expected: list[tuple[float, float, StateWithCause]]
+) -> None:
+    with closing((scene := Scene(tmp_path)).history):
+        scene.batch(1, [(1, "door", 0), (1, "status", 2)])
+        scene.save()
+        scene.history.save(Changes(BEGIN + 10_000))
+    with closing((again := Scene(tmp_path)).history):
+        since = again.history.resume(BEGIN + 18_000)
+        again.tracker.add("M", RULES, STALE_MS, GATEWAY_DOWN, since)
+        again.tracker.lost(["M"], UnknownCause.NO_DATA, BEGIN + 18_000)
+        again.batch(20, newest)
+        again.batch(21, [(20.5, "status", 1)])
+        again.fill(30)
+        assert again.told(30)[-len(expected) :] == expected
+
+
 def test_days_that_are_packed_are_filled_as_well(scene: Scene) -> None:
     cut(scene)
     scene.batch(20, [(8, "door", 0), (11, "status", 1), (19, "status", 1)])
