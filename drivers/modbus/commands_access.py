@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import re
+import signal
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,9 +105,27 @@ def device_access(timeout: str, pause: str | None = None) -> Callable[[Callable[
 def run(coroutine: Coroutine[Any, Any, R]) -> R:
     """Run a command's work; what a device does wrong ends it with a sentence and exit status 1."""
     try:
-        return asyncio.run(coroutine)
+        return run_to_interrupt(coroutine)
     except DriverError as error:
         raise failure(error) from None
+
+
+def run_to_interrupt(coroutine: Coroutine[Any, Any, R]) -> R:
+    """Run it as asyncio.run does. Raises KeyboardInterrupt at Ctrl-C.
+
+    asyncio.run's own handler cancels amid whatever code Ctrl-C meets: a line that took an answer found its
+    future cancelled under its hands. The loop's handler waits for its turn.
+    """
+
+    async def cancelled_by_signal() -> R:
+        task = asyncio.ensure_future(coroutine)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(cancelled_by_signal())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def failure(error: DriverError) -> click.ClickException:

@@ -1,6 +1,5 @@
 """`edge-agent modbus scan units` and `scan addresses`: what is there, for who has no manual at hand."""
 
-import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,15 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from drivers.modbus.commands_access import Access, console, device_access, failure, row, table
+from drivers.modbus.commands_access import (
+    Access,
+    console,
+    device_access,
+    failure,
+    row,
+    run_to_interrupt,
+    table,
+)
 from drivers.modbus.options import BIT_TABLES, MAX_REGISTERS, ModbusConnection, Table
 from drivers.modbus.scanning import (
     CHUNK,
@@ -117,7 +124,7 @@ async def _scan_addresses(
 def _finish(work: Coroutine[Any, Any, None], show: Callable[[], None]) -> None:
     """Run a scan and show what it found, also when Ctrl-C or the device ended it."""
     try:
-        asyncio.run(work)
+        run_to_interrupt(work)
     except KeyboardInterrupt:
         click.echo("已停止 Stopped; found until then:", err=True)
         show()
