@@ -11,8 +11,9 @@ from edge_agent.acquisition.link import LinkTracker
 from edge_agent.config.site import Site, planned_calendars
 from edge_agent.contract.messages import Numbered, Statements
 from edge_agent.contract.topics import RecordClass
+from edge_agent.indicators.accounts_due import MADE_UP_MS, AccountsDue
 from edge_agent.indicators.calculate import Calculator
-from edge_agent.indicators.machine_time import MADE_UP_MS, MachineTime
+from edge_agent.indicators.machine_time import MachineTime
 from edge_agent.indicators.periods import Period
 from edge_agent.keeping import HistoryKeeper
 from edge_agent.model.clock import CLOCK
@@ -57,6 +58,7 @@ class Figures:
             for one in site.definitions
         ]
         self._machine_time = MachineTime(keeper.history, zone, calendars)
+        self._due = AccountsDue(keeper.history, zone)
         self._connected: Sequence[str] = [e.id for c in site.connections for e in c.equipment]
         self.statements: dict[str, Statements] = {}
         """The newest of each definition."""
@@ -90,7 +92,7 @@ class Figures:
                 await self._account_again()
                 for kind in MADE_UP_MS:
                     settled_ms = CLOCK.now_ms() - ACCOUNTS_SETTLE_MS
-                    for period in await self._keeper.run(self._machine_time.due, kind, settled_ms):
+                    for period in await self._keeper.run(self._due.due, kind, settled_ms):
                         await self._account_for(period)
             except sqlite3.Error as error:
                 log.error("history: %s; machine time is accounted for later", error)
@@ -98,17 +100,17 @@ class Figures:
 
     async def _account_again(self) -> None:
         """Send accounts again whose unknown time was filled since."""
-        accounts, number = await self._keeper.run(self._machine_time.amended)
+        accounts, number = await self._keeper.run(self._due.amended)
         for equipment, period in accounts:
             await self._send_account(equipment, period)
         if number:
-            await self._keeper.run(self._machine_time.made_again, number)
+            await self._keeper.run(self._due.made_again, number)
 
     async def _account_for(self, period: Period) -> None:
         # One machine at a time, so that the history has time for other things.
         for equipment in self._connected:
             await self._send_account(equipment, period)
-        await self._keeper.run(self._machine_time.done, period)
+        await self._keeper.run(self._due.done, period)
 
     async def _send_account(self, equipment: str, period: Period) -> None:
         account = await self._keeper.run(

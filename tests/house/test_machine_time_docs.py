@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
+from edge_agent.indicators.accounts_due import MADE_UP_MS
 from edge_agent.indicators.kpis import KPIS, Missing
-from edge_agent.indicators.machine_time import MADE_UP_MS
 from tests.house.documents import ROOT, text_of
 
 INDICATORS = ROOT / "docs" / "indicators.md"

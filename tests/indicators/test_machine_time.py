@@ -1,4 +1,4 @@
-"""From the history on disk to messages: every hour and day once, over restarts and outages."""
+"""From the history on disk to the accounts of machines."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from edge_agent.contract.messages import AlarmTime, StateTime, decode, encode
 from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.calendar_options import CalendarOptions
-from edge_agent.indicators.machine_time import MADE_UP_MS, MachineTime
+from edge_agent.indicators.machine_time import MachineTime
 from edge_agent.indicators.periods import HOUR_MS, Period, PeriodKind
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause, unknown
 from edge_agent.states.history import GATEWAY_DOWN, Changes, History
@@ -101,78 +101,6 @@ def test_a_year_whose_holidays_are_not_known(history: History) -> None:
     assert account.planned is None
     figures = {figure.id: figure for figure in account.figures}
     assert list(figures["availability/iso-22400-2"].missing) == ["holidays"]
-
-
-def test_every_hour_and_day_is_due_once(history: History) -> None:
-    machine_time = MachineTime(history, SHANGHAI, {})
-    start = EIGHT + 20 * MINUTE
-    assert machine_time.due(PeriodKind.HOUR, start) == []
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + HOUR_MS - 1) == []
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + HOUR_MS) == [HOUR]
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + HOUR_MS) == [HOUR], "until it is done"
-    machine_time.done(HOUR)
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + HOUR_MS) == []
-    later = machine_time.due(PeriodKind.HOUR, EIGHT + 4 * HOUR_MS + 1)
-    assert [p.from_ms for p in later] == [EIGHT + n * HOUR_MS for n in (1, 2, 3)]
-
-    assert machine_time.due(PeriodKind.DAY, start) == []
-    (day,) = machine_time.due(PeriodKind.DAY, EIGHT + 16 * HOUR_MS)
-    assert (day.from_ms, day.to_ms) == (EIGHT - 8 * HOUR_MS, EIGHT + 16 * HOUR_MS)
-
-
-def test_after_a_long_outage_not_every_hour_is_made_up_for(history: History) -> None:
-    machine_time = MachineTime(history, SHANGHAI, {})
-    machine_time.done(HOUR)
-    due = machine_time.due(PeriodKind.HOUR, EIGHT + 1000 * HOUR_MS)
-    assert len(due) == 48
-    assert due[-1].to_ms == EIGHT + 1000 * HOUR_MS
-    assert due[0].from_ms >= EIGHT + 1000 * HOUR_MS - MADE_UP_MS[PeriodKind.HOUR]
-
-
-def test_a_clock_that_was_wrong_does_not_silence_the_years_until_then(history: History) -> None:
-    machine_time = MachineTime(history, SHANGHAI, {})
-    two_years = 730 * 24 * HOUR_MS
-    machine_time.done(Period(PeriodKind.HOUR, EIGHT + two_years, EIGHT + two_years + HOUR_MS))
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + 5) == []
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + HOUR_MS) == [HOUR]
-
-
-UNHEARD = unknown(UnknownCause.UNREACHABLE)
-
-
-def test_what_was_filled_afterwards_is_accounted_for_again(history: History) -> None:
-    machine_time = MachineTime(history, SHANGHAI, {})
-    history.save(
-        Changes(EIGHT, minutes((-90, RUNNING), (50, UNHEARD), (130, IDLE), (150, UNHEARD), (190, IDLE)))
-    )
-    machine_time.done(Period(PeriodKind.HOUR, EIGHT + HOUR_MS, EIGHT + 2 * HOUR_MS))
-    machine_time.done(Period(PeriodKind.DAY, EIGHT - 32 * HOUR_MS, EIGHT - 8 * HOUR_MS))
-    assert machine_time.amended() == ([], 0)
-    late = [Interval("M", EIGHT + 55 * MINUTE, EIGHT + 180 * MINUTE, IDLE)]
-    assert len(history.amend("M", late)) == 2
-    second = Period(PeriodKind.HOUR, EIGHT + HOUR_MS, EIGHT + 2 * HOUR_MS)
-    accounts, number = machine_time.amended()
-    assert accounts == [("M", HOUR), ("M", second)], "the third hour and the day are still to be sent"
-    assert machine_time.amended() == (accounts, number), "until they have been"
-    account = machine_time.account("M", second, [], EIGHT + 4 * HOUR_MS)
-    assert account.times == [StateTime("idle", HOUR_MS)]
-    machine_time.made_again(number)
-    assert machine_time.amended() == ([], 0)
-
-    history.amend("M", [Interval("M", EIGHT + 50 * MINUTE, EIGHT + 51 * MINUTE, ALARM)])
-    machine_time.done(Period(PeriodKind.DAY, EIGHT - 8 * HOUR_MS, EIGHT + 16 * HOUR_MS))
-    accounts, number = machine_time.amended()
-    day = Period(PeriodKind.DAY, EIGHT - 8 * HOUR_MS, EIGHT + 16 * HOUR_MS)
-    assert accounts == [("M", HOUR), ("M", day)]
-    assert machine_time.account("M", HOUR, [], 0).failures == 1
-
-
-def test_an_hour_that_only_touches_what_was_filled_stays(history: History) -> None:
-    machine_time = MachineTime(history, SHANGHAI, {})
-    history.save(Changes(EIGHT, minutes((-90, RUNNING), (-60, UNHEARD), (60, IDLE))))
-    machine_time.done(Period(PeriodKind.HOUR, EIGHT + HOUR_MS, EIGHT + 2 * HOUR_MS))
-    history.amend("M", [Interval("M", EIGHT, EIGHT + HOUR_MS, IDLE)])
-    assert machine_time.amended()[0] == [("M", HOUR)]
 
 
 def test_the_cost_of_an_hour_does_not_grow_with_the_history(history: History) -> None:
