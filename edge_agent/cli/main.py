@@ -18,6 +18,7 @@ _OWN = (
     "policies",
     "sharing",
     "statements",
+    "report",
     "recompute",
     "verify",
     "receive",
