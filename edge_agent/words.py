@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from edge_agent.indicators.claims import ClaimKind
+from edge_agent.indicators.kpis import Missing
 from edge_agent.indicators.policies import Reading
 from edge_agent.indicators.targets import Verdict, WhyNot
 from edge_agent.model.link import LinkLevel
@@ -82,6 +83,16 @@ CLAIMS: Mapping[ClaimKind, Words] = {
         "工序登记为数控，其设备均非数控", "process under NC, without NC equipment"
     ),
 }
+
+MISSING: Mapping[Missing, Words] = {
+    Missing.CALENDAR: Words("缺计划日历", "no planned calendar"),
+    Missing.HOLIDAYS: Words("节假日未知", "holidays unknown"),
+    Missing.MACHINE_STATES: Words("状态全程未知", "state unknown all the time"),
+    Missing.CYCLE_TIME: Words("缺计划节拍", "no planned cycle time"),
+    Missing.PRODUCED: Words("缺产量", "no count of pieces"),
+    Missing.GOOD: Words("缺合格数", "no count of good pieces"),
+}
+"""Why a key figure cannot be computed."""
 
 VERDICTS: Mapping[Verdict, Words] = {
     Verdict.MET: Words("已达到", "met"),

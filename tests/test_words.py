@@ -8,6 +8,7 @@ import pytest
 
 from edge_agent import words
 from edge_agent.indicators.claims import ClaimKind
+from edge_agent.indicators.kpis import Missing
 from edge_agent.indicators.targets import Verdict, WhyNot
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState
@@ -19,6 +20,7 @@ from edge_agent.model.state import MachineState
         (words.STATES, MachineState),
         (words.LINKS, LinkLevel),
         (words.CLAIMS, ClaimKind),
+        (words.MISSING, Missing),
         (words.VERDICTS, Verdict),
         (words.WHY_NOT, WhyNot),
     ],

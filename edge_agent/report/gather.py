@@ -131,7 +131,7 @@ def _stated(site: Site, period: Period) -> list[Stated]:
     order = {one.id: place for place, one in enumerate(site.definitions)}
     with closing(StatementArchive(history_file(site))) as archive:
         try:
-            kept = list(archive.in_force(SCHEMA, period.kind.value, period.from_ms, period.to_ms))
+            kept = list(archive.in_force(SCHEMA, PeriodKind.MONTH, period.from_ms, period.to_ms))
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):
                 raise

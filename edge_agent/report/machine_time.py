@@ -23,7 +23,7 @@ from edge_agent.report.content import (
 )
 from edge_agent.report.gather import Month
 from edge_agent.report.parts import Tell
-from edge_agent.words import REASONS, STATES, Words
+from edge_agent.words import MISSING, REASONS, STATES, Words
 
 _KNOWN = {kpi.id: kpi for kpi in KPIS}
 
@@ -97,7 +97,7 @@ def key_figures(month: Month, tell: Tell) -> Section:
             Table(
                 [
                     Column(tell(words.KEY_FIGURE), 30),
-                    Column(tell(words.MISSING), 40),
+                    Column(tell(words.REASON), 40),
                     Column(tell(words.NUMBER), 8, align="right"),
                     Column(tell(words.WHICH), 50),
                 ],
@@ -152,7 +152,7 @@ def _not_computed(accounts: Collection[Account], tell: Tell) -> Iterable[Row]:
 
 def _why(figure: KeyFigure, tell: Tell) -> str:
     if figure.missing:
-        return _listed([tell(words.MISSING_INPUTS[Missing(one)]) for one in figure.missing], tell)
+        return _listed([tell(MISSING[Missing(one)]) for one in figure.missing], tell)
     return tell(REASONS[figure.reason])
 
 
@@ -193,7 +193,7 @@ def _all_values(month: Month, tell: Tell) -> Table:
             Column(tell(words.NUMERATOR), 16, align="right"),
             Column(tell(words.DENOMINATOR), 16, align="right"),
             Column(tell(words.UNKNOWN_TIME), 12, align="right"),
-            Column(tell(words.MISSING), 40),
+            Column(tell(words.REASON), 40),
         ],
         rows,
         sheet=tell(words.SHEET_KEY_FIGURES),

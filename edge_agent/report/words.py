@@ -1,8 +1,5 @@
 """What a report says, in Chinese and in English."""
 
-from collections.abc import Mapping
-
-from edge_agent.indicators.kpis import Missing
 from edge_agent.words import Words
 
 TITLE = Words("工业设备联网与数控化月度报告", "Monthly report on networked and NC equipment")
@@ -182,15 +179,6 @@ KEY_FIGURE = Words("指标", "Key figure")
 VALUE = Words("数值", "Value")
 VALUE_DURATION = Words("时长", "Duration")
 UNKNOWN_TIME = Words("未知时间", "Unknown time")
-MISSING = Words("缺少", "Missing")
-MISSING_INPUTS: Mapping[Missing, Words] = {
-    Missing.CALENDAR: Words("计划日历", "planned calendar"),
-    Missing.HOLIDAYS: Words("节假日安排", "public holidays"),
-    Missing.MACHINE_STATES: Words("设备状态（整月未知）", "machine states (unknown all the month)"),
-    Missing.CYCLE_TIME: Words("节拍", "cycle time"),
-    Missing.PRODUCED: Words("产量", "produced quantity"),
-    Missing.GOOD: Words("合格品数", "good quantity"),
-}
 
 # Trend and targets
 TREND = Words("趋势与政策目标", "Trend and policy targets")

@@ -10,7 +10,6 @@ import msgspec
 from edge_agent.config.site import load_site
 from edge_agent.contract.messages import Account, KeyFigure
 from edge_agent.indicators.definitions import Definition
-from edge_agent.indicators.kpis import Missing
 from edge_agent.report import words
 from edge_agent.report.content import Cell, Rate, Section, Table
 from edge_agent.report.gather import Month, gather
@@ -47,12 +46,11 @@ def test_figures_appear_by_themselves(made: Made) -> None:
     cells: Sequence[Cell] = values.rows[0].cells
     assert cells[1:] == [Rate(0.5), Rate(0.25)]
     (row,) = missing.rows
-    assert list(row.cells[:3]) == ["净设备效率", "节拍", len(month.accounts)]
+    assert list(row.cells[:3]) == ["净设备效率", "缺计划节拍", len(month.accounts)]
     assert len(everything.rows) == 3 * len(month.accounts)
 
 
-def test_there_are_words_for_all() -> None:
-    assert words.MISSING_INPUTS.keys() == set(Missing)
+def test_there_are_words_for_every_standing() -> None:
     assert words.STANDINGS.keys() == set(get_args(Definition.model_fields["standing"].annotation))
 
 

@@ -129,7 +129,7 @@ def test_machine_time_is_that_of_the_account_and_adds_up(made: Made) -> None:
         for figure in account.figures:
             row = values[name, figure.id]
             assert (row["分子"], row["分母"]) == (figure.numerator, figure.denominator)
-            assert bool(row["缺少"]) == (figure.value is None)
+            assert bool(row["原因"]) == (figure.value is None)
             if row["数值"] is not None:
                 assert row["数值"] == pytest.approx(figure.value, rel=1e-15)
 
