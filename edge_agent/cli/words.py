@@ -2,6 +2,7 @@
 
 from edge_agent.contract.messages import DefinitionReference, Figure, Scope
 from edge_agent.indicators.claims import ClaimKind
+from edge_agent.indicators.kpis import Missing
 
 _REASONS = {
     "counted": "计入 counted",
@@ -19,6 +20,24 @@ _REASONS = {
     "headcount_missing": "缺从业人数 no headcount",
     "denominator_zero": "分母为零 denominator zero",
     "definition_not_in_effect": "口径未生效或已失效 definition not in effect",
+}
+
+STATES = {
+    "running": "运行 running",
+    "idle": "待机 idle",
+    "setup": "调试 setup",
+    "alarm": "报警 alarm",
+    "off": "关机 off",
+    "unknown": "未知 unknown",
+}
+
+MISSING = {
+    Missing.CALENDAR: "缺计划日历 no planned calendar",
+    Missing.HOLIDAYS: "节假日未知 holidays unknown",
+    Missing.MACHINE_STATES: "状态全程未知 state unknown all the time",
+    Missing.CYCLE_TIME: "缺计划节拍 no planned cycle time",
+    Missing.PRODUCED: "缺产量 no count of pieces",
+    Missing.GOOD: "缺合格数 no count of good pieces",
 }
 
 CLAIMS = {
@@ -56,3 +75,9 @@ def counts_text(definition: DefinitionReference, figure: Figure) -> str:
     if definition.weight == "asset_value":
         return "/".join(f"¥{fen // 100:,}.{fen % 100:02}" for fen in counts)
     return "/".join(map(str, counts))
+
+
+def duration_text(ms: int) -> str:
+    """`26:03:07.120`: hours, minutes and seconds."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"

@@ -158,6 +158,14 @@ class HistoryReader:
             )
         return rows
 
+    def evidence_of(self, equipment: str, from_ms: int, to_ms: int) -> list[EvidenceRow]:
+        """Evidence of one equipment of the clock hours (UTC) that overlap [from_ms, to_ms), in order."""
+        return self._db.execute(
+            "SELECT equipment, hour_ms, good_readings, last_good_ms, minutes FROM evidence"
+            " WHERE equipment = ? AND hour_ms > ? AND hour_ms < ? ORDER BY hour_ms",
+            (equipment, from_ms - HOUR_MS, to_ms),
+        ).fetchall()
+
     def counters(self) -> list[CounterRow]:
         """All counters as they were last saved, also those that are configured no more."""
         return self._db.execute("SELECT equipment, tag, value, total FROM counters").fetchall()
