@@ -92,15 +92,18 @@ class HistoryReader:
 
     def columns(self, equipment: str, from_ms: int, to_ms: int, newest: Iterable[Interval] = ()) -> Columns:
         """What `intervals_of` gives, in columns; behind it those of `newest`, which the file has not got yet,
-        that are of this equipment.
+        that are of this equipment. As in the file, one takes the place of that with the same start.
         """
         stored = self._stored(equipment, from_ms, to_ms)
         before = int(stored.starts.searchsorted(from_ms, "right"))
         known = np.flatnonzero(stored.part(slice(0, before)).known())
         first = int(known[-1]) if len(known) else max(before - 1, 0)
         wanted = stored.part(slice(first, int(stored.starts.searchsorted(to_ms, "left"))))
-        unsaved = [interval for interval in newest if interval.equipment == equipment]
-        return Columns.joined([wanted, Columns.of(unsaved)]) if unsaved else wanted
+        unsaved = {interval.start_ms: interval for interval in newest if interval.equipment == equipment}
+        if not unsaved:
+            return wanted
+        stays = np.flatnonzero(~np.isin(wanted.starts, list(unsaved)))
+        return Columns.joined([wanted.part(stays), Columns.of(unsaved.values())])
 
     def unheard(self, equipment: str, from_ms: int, to_ms: int) -> list[Interval]:
         """The intervals that overlap [from_ms, to_ms), are over, and in which the machine was not heard."""
