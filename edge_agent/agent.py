@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from contextlib import closing, suppress
 from dataclasses import astuple, dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
@@ -18,8 +19,10 @@ from edge_agent.contract.messages import Status
 from edge_agent.contract.topics import RecordClass
 from edge_agent.driver import DriverError, load_driver
 from edge_agent.figures import Figures
+from edge_agent.indicators.accounts import Account
 from edge_agent.indicators.connected import ConnectedVersions
 from edge_agent.indicators.registers import RegisterVersions
+from edge_agent.indicators.running_day import RunningDay
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.lock import DataDirLock
 from edge_agent.journal.store import Record
@@ -60,6 +63,8 @@ class EquipmentView:
     link: LinkLevel
     age_ms: int | None
     """Since its newest batch; None before the first."""
+    today: Account
+    """Where its time went since midnight by the site's clocks."""
 
 
 class Agent:
@@ -119,6 +124,9 @@ class Agent:
         self.resumed_after_ms = max(0, now - since)
         """Time for which nobody can say what the machines did, because the agent was not running."""
         self._sessions = SessionRecorder(self.site.sharing, self.site.data_dir / "history.db", since)
+        self._today = RunningDay(ZoneInfo(self.site.gateway.timezone), now)
+        for item in self.site.register.equipment:
+            self._today.count(item.id, history.columns(item.id, self._today.from_ms, since), since)
         stale_ms = stale_after_ms(self.site)
         for connection in self.site.connections:
             for equipment in connection.equipment:
@@ -234,6 +242,7 @@ class Agent:
                     since_ms=current.since_ms,
                     link=self._links.level(equipment.id, now),
                     age_ms=None if current.heard_ms is None else now - current.heard_ms,
+                    today=self._today.account(equipment.id, current, now),
                 )
             )
         return views
@@ -298,6 +307,7 @@ class Agent:
 
     def _state_changed(self, ended: Interval, begun: Interval) -> None:
         self._keeper.note((ended, begun))
+        self._today.ended(ended)
         self._late.ended(ended)
         self._sessions.state_changed(begun)
         before, now = ended.state.state, begun.state.state
@@ -402,9 +412,14 @@ class Agent:
                 offset_ms=late.offset_ms,
             )
             return
-        filled = await self._keeper.run(late.fill, self._keeper.history)
+        history, name = self._keeper.history, late.equipment
+        filled = await self._keeper.run(late.fill, history)
         self._late.done(late)
         if filled:
+            before, closed_ms = self._today.closed(name), self.tracker.current(name).since_ms
+            unsaved = self._keeper.unsaved
+            columns = await self._keeper.run(history.columns, name, self._today.from_ms, closed_ms, unsaved)
+            self._today.recount(name, before, columns, closed_ms)
             ends = [one.end_ms for one in filled if one.end_ms is not None]
             self._event(
                 "late_data",

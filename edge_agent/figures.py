@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from edge_agent.acquisition.link import LinkTracker
 from edge_agent.config.site import Site, planned_calendars
 from edge_agent.contract.messages import Numbered, Statements
 from edge_agent.contract.topics import RecordClass
-from edge_agent.indicators.accounts_due import MADE_UP_MS, AccountsDue
+from edge_agent.indicators.accounts_due import AccountsDue, Series, all_series
 from edge_agent.indicators.calculate import Calculator
 from edge_agent.indicators.machine_time import MachineTime
 from edge_agent.indicators.periods import Period
@@ -58,8 +58,8 @@ class Figures:
             for one in site.definitions
         ]
         self._machine_time = MachineTime(keeper.history, zone, calendars)
-        self._due = AccountsDue(keeper.history, zone)
-        self._connected: Sequence[str] = [e.id for c in site.connections for e in c.equipment]
+        connected = [e.id for c in site.connections for e in c.equipment]
+        self._due = AccountsDue(keeper.history, all_series(zone, connected, calendars))
         self.statements: dict[str, Statements] = {}
         """The newest of each definition."""
 
@@ -90,10 +90,10 @@ class Figures:
         while True:
             try:
                 await self._account_again()
-                for kind in MADE_UP_MS:
+                for series in self._due.series:
                     settled_ms = CLOCK.now_ms() - ACCOUNTS_SETTLE_MS
-                    for period in await self._keeper.run(self._due.due, kind, settled_ms):
-                        await self._account_for(period)
+                    for period in await self._keeper.run(self._due.due, series, settled_ms):
+                        await self._account_for(series, period)
             except sqlite3.Error as error:
                 log.error("history: %s; machine time is accounted for later", error)
             await asyncio.sleep(ACCOUNTS_EVERY_S)
@@ -106,11 +106,11 @@ class Figures:
         if number:
             await self._keeper.run(self._due.made_again, number)
 
-    async def _account_for(self, period: Period) -> None:
+    async def _account_for(self, series: Series, period: Period) -> None:
         # One machine at a time, so that the history has time for other things.
-        for equipment in self._connected:
+        for equipment in series.equipment:
             await self._send_account(equipment, period)
-        await self._keeper.run(self._due.done, period)
+        await self._keeper.run(self._due.done, series, period)
 
     async def _send_account(self, equipment: str, period: Period) -> None:
         account = await self._keeper.run(

@@ -15,6 +15,7 @@ _OWN = (
     "simulate",
     "register",
     "indicators",
+    "account",
     "policies",
     "sharing",
     "statements",

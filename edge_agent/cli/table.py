@@ -1,11 +1,14 @@
 """The live table: every machine, the rates, the journal and the uplinks."""
 
+from datetime import timedelta
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from edge_agent.agent import Agent, EquipmentView
 from edge_agent.cli.words import counts_text, rate_text
+from edge_agent.indicators.accounts import Account
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState
 from edge_agent.words import LINKS, STATES
@@ -26,7 +29,7 @@ _LINKS = {
 }
 
 
-WIDE = 125
+WIDE = 145
 """Columns of a terminal in which everything has its place."""
 NARROW_CAUSE = 22
 """What is left for the cause among 80 columns."""
@@ -46,6 +49,8 @@ def _machines(views: list[EquipmentView], *, wide: bool) -> Table:
     table.add_column("原因 cause", no_wrap=True, max_width=None if wide else NARROW_CAUSE)
     table.add_column("联网 link", no_wrap=True, min_width=19)
     table.add_column("数据龄 age", justify="right", no_wrap=True, min_width=8)
+    if wide:
+        table.add_column("今日运行 ran today", justify="right", no_wrap=True, min_width=18)
     for view in views:
         state = view.state.state
         mark, style = _STATES[state]
@@ -56,8 +61,13 @@ def _machines(views: list[EquipmentView], *, wide: bool) -> Table:
             view.state.cause,
             Text(LINKS[view.link].both, _LINKS[view.link]),
             "-" if view.age_ms is None else f"{view.age_ms / 1000:.1f} s",
+            *((_ran(view.today),) if wide else ()),
         )
     return table
+
+
+def _ran(today: Account) -> str:
+    return str(timedelta(seconds=today.of(MachineState.RUNNING) // 1000))
 
 
 def _rates(agent: Agent) -> Table:

@@ -1,4 +1,4 @@
-"""How figures, reasons and claims are put to people, in Chinese and English."""
+"""How figures, reasons and durations are put to people, in Chinese and English."""
 
 from edge_agent.contract.messages import DefinitionReference, Figure, Scope
 from edge_agent.words import REASONS, yuan
@@ -29,3 +29,9 @@ def counts_text(definition: DefinitionReference, figure: Figure) -> str:
     if definition.weight == "asset_value":
         return "/".join(map(yuan, counts))
     return "/".join(map(str, counts))
+
+
+def duration_text(ms: int) -> str:
+    """`26:03:07.120`: hours, minutes and seconds."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"

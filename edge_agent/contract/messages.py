@@ -258,8 +258,9 @@ class KeyFigure(Struct, frozen=True, omit_defaults=True):
 class Account(Numbered, frozen=True, tag="fta.account/1", kw_only=True):
     """Where the time of one equipment went from `from_` up to `to`, and the figures that come of it.
 
-    `times` sum to the period, `planned` to the planned busy time within it; null if nobody knows what is
-    planned. `alarms` has the cause that took most time first.
+    `period` is hour, shift, day or month; `shift` is the shift's id in `calendar`. `times` sum to the period,
+    `planned` to the planned busy time within it; null if nobody knows what is planned. `alarms` has the cause
+    that took most time first.
     """
 
     equipment: str
@@ -269,6 +270,7 @@ class Account(Numbered, frozen=True, tag="fta.account/1", kw_only=True):
     to: int
     timezone: str
     calendar: str = ""
+    shift: str = ""
     times: Sequence[StateTime]
     planned: Sequence[StateTime] | None
     failures: int

@@ -5,9 +5,9 @@ import logging
 import ssl
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ from edge_agent.contract.messages import (
     decode,
     encode,
 )
+from edge_agent.contract.signatures import Signed, flaw
 from edge_agent.contract.topics import REPLAY_REQUEST, REPLAY_RESPONSE
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,9 @@ class Rules:
     """A hole that is as old as this is told as lost, and passed over."""
     replay: bool = True
     """Whether to ask gateways for what is missing."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Public keys of gateways by the root of their topics, in hex: nothing is taken that another one signed.
+    Of a gateway that is not in it, the key of its first signature is taken, and a change is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,12 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is not as it should be. `kind`: `invalid`, `conflict`, `gap`, `replay_asked` or `lost`."""
+    """What is not as it should be.
+
+    `kind`: `invalid` (cannot be read), `forged` (not what the gateway signed) and `conflict` are about
+    messages that are not handed over, `gap` and `lost` about numbers; `key_changed`: the gateway signs with
+    another key from now on.
+    """
 
     kind: str
     gateway: str
@@ -281,8 +290,15 @@ class Receiver:
             return self._answer(gateway, message)
         if isinstance(message, Status):
             self._newest[gateway] = message.last_seq
+        told: list[Item] = []
+        if isinstance(message, Signed):
+            wrong = flaw(message, payload) or self._not_its_key(gateway, message.key)
+            if wrong:
+                # Its number stays missing: the gateway is asked for what it really gave it to.
+                return [Notice("forged", gateway, topic, wrong, payload=payload)]
+            told = self._follow_key(gateway, topic, message.key)
         if retained or not isinstance(message, Numbered):
-            return [Delivery(gateway, topic, message, payload, retained)]
+            return [*told, Delivery(gateway, topic, message, payload, retained)]
         if not isinstance(message.seq, int):
             return [Notice("invalid", gateway, topic, "it has no seq", payload=payload)]
         if isinstance(message, Event) and {"first", "last"} <= message.detail.keys():
@@ -290,8 +306,24 @@ class Receiver:
         verdict = self._ledger.take(Held(gateway, message.seq, topic, payload))
         if verdict is Verdict.CONFLICT:
             text = f"number {message.seq} came before with other content"
-            return [Notice("conflict", gateway, topic, text, message.seq, message.seq, payload)]
-        return []
+            return [*told, Notice("conflict", gateway, topic, text, message.seq, message.seq, payload)]
+        return told
+
+    def _not_its_key(self, gateway: str, key: str) -> str:
+        """Why a good signature does not count; empty if it does."""
+        pinned = self._rules.keys.get(gateway, key)
+        return (
+            "" if key == pinned else f"signed with {key}, and not with the key that is known of the gateway"
+        )
+
+    def _follow_key(self, gateway: str, topic: str, key: str) -> list[Item]:
+        before = self._ledger.key_of(gateway)
+        if key == before:
+            return []
+        self._ledger.set_key(gateway, key)
+        if before is None:
+            return []
+        return [Notice("key_changed", gateway, topic, f"was {before}, is {key}")]
 
     def _invalid(self, gateway: str, topic: str, payload: bytes, error: str) -> Notice:
         """A message that cannot be read still has its number, if that can be read."""

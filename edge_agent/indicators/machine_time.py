@@ -51,6 +51,7 @@ class MachineTime:
             to=period.to_ms,
             timezone=self.zone.key,
             calendar=calendar.name if calendar is not None else "",
+            shift=period.shift,
             times=_times(whole),
             planned=None if isinstance(planned, Missing) else _times(planned),
             failures=failures,

@@ -92,15 +92,18 @@ class HistoryReader:
 
     def columns(self, equipment: str, from_ms: int, to_ms: int, newest: Iterable[Interval] = ()) -> Columns:
         """What `intervals_of` gives, in columns; behind it those of `newest`, which the file has not got yet,
-        that are of this equipment.
+        that are of this equipment. As in the file, one takes the place of that with the same start.
         """
         stored = self._stored(equipment, from_ms, to_ms)
         before = int(stored.starts.searchsorted(from_ms, "right"))
         known = np.flatnonzero(stored.part(slice(0, before)).known())
         first = int(known[-1]) if len(known) else max(before - 1, 0)
         wanted = stored.part(slice(first, int(stored.starts.searchsorted(to_ms, "left"))))
-        unsaved = [interval for interval in newest if interval.equipment == equipment]
-        return Columns.joined([wanted, Columns.of(unsaved)]) if unsaved else wanted
+        unsaved = {interval.start_ms: interval for interval in newest if interval.equipment == equipment}
+        if not unsaved:
+            return wanted
+        stays = np.flatnonzero(~np.isin(wanted.starts, list(unsaved)))
+        return Columns.joined([wanted.part(stays), Columns.of(unsaved.values())])
 
     def unheard(self, equipment: str, from_ms: int, to_ms: int) -> list[Interval]:
         """The intervals that overlap [from_ms, to_ms), are over, and in which the machine was not heard."""
@@ -157,6 +160,14 @@ class HistoryReader:
                 (equipment, from_ms - HOUR_MS, from_ms),
             )
         return rows
+
+    def evidence_of(self, equipment: str, from_ms: int, to_ms: int) -> list[EvidenceRow]:
+        """Evidence of one equipment of the clock hours (UTC) that overlap [from_ms, to_ms), in order."""
+        return self._db.execute(
+            "SELECT equipment, hour_ms, good_readings, last_good_ms, minutes FROM evidence"
+            " WHERE equipment = ? AND hour_ms > ? AND hour_ms < ? ORDER BY hour_ms",
+            (equipment, from_ms - HOUR_MS, to_ms),
+        ).fetchall()
 
     def counters(self) -> list[CounterRow]:
         """All counters as they were last saved, also those that are configured no more."""
