@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_agent.cli.evidence import console, table
-from edge_agent.cli.words import MISSING, STATES, duration_text, reason_text
+from edge_agent.cli.words import duration_text, reason_text
 from edge_agent.config.errors import ConfigError, did_you_mean
 from edge_agent.config.site import Site, load_site
 from edge_agent.contract.messages import Account, KeyFigure
@@ -24,8 +24,10 @@ from edge_agent.indicators.periods import Period, PeriodKind, period_at
 from edge_agent.looking import MachineLook, NoHistoryError, day_text, look_at_machine
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.minutes import MINUTE_MS
+from edge_agent.model.state import MachineState
 from edge_agent.states.reading import EvidenceRow
 from edge_agent.states.tracker import Interval
+from edge_agent.words import MISSING, STATES
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
@@ -132,7 +134,7 @@ def _times(account: Account) -> Table:
     for one in account.times:
         within_ms = planned.get((one.state, one.cause), 0)
         rows.add_row(
-            STATES[one.state],
+            STATES[MachineState(one.state)].both,
             one.cause,
             duration_text(one.ms),
             _share(one.ms, total_ms),
@@ -151,7 +153,7 @@ def _figures(figures: Sequence[KeyFigure]) -> Table:
     rows = table("指标 figure", "", "", "值 value", "分子/分母 n/d", "缺少 missing")
     for one in figures:
         kpi = known[one.id]
-        reasons = [MISSING[Missing(name)] for name in one.missing]
+        reasons = [MISSING[Missing(name)].both for name in one.missing]
         if one.reason:
             reasons.append(reason_text(one.reason))
         value = "-"
@@ -187,7 +189,7 @@ def _intervals(intervals: Sequence[Interval], zone: ZoneInfo) -> Table:
     for one in intervals:
         lasted = "" if one.end_ms is None else duration_text(one.end_ms - one.start_ms)
         end = "至今 still so" if one.end_ms is None else _clock(one.end_ms, zone)
-        rows.add_row(_clock(one.start_ms, zone), end, lasted, STATES[one.state.state.value], one.state.cause)
+        rows.add_row(_clock(one.start_ms, zone), end, lasted, STATES[one.state.state].both, one.state.cause)
     return rows
 
 
