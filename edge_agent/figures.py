@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from edge_agent.acquisition.link import LinkTracker
-from edge_agent.config.site import Site, planned_calendars
+from edge_agent.config.site import Site, counting, planned_calendars
 from edge_agent.contract.messages import Numbered, Statements
 from edge_agent.contract.topics import RecordClass
 from edge_agent.indicators.accounts_due import MADE_UP_MS, AccountsDue
@@ -57,7 +57,7 @@ class Figures:
             Calculator(one, site.gateway.enterprise, site.register, zone, calendars)
             for one in site.definitions
         ]
-        self._machine_time = MachineTime(keeper.history, zone, calendars)
+        self._machine_time = MachineTime(keeper.history, zone, calendars, counting(site))
         self._due = AccountsDue(keeper.history, zone)
         self._connected: Sequence[str] = [e.id for c in site.connections for e in c.equipment]
         self.statements: dict[str, Statements] = {}
@@ -92,8 +92,12 @@ class Figures:
                 await self._account_again()
                 for kind in MADE_UP_MS:
                     settled_ms = CLOCK.now_ms() - ACCOUNTS_SETTLE_MS
-                    for period in await self._keeper.run(self._due.due, kind, settled_ms):
-                        await self._account_for(period)
+                    due = await self._keeper.run(self._due.due, kind, settled_ms)
+                    saved_ms = await self._keeper.run(self._keeper.history.alive_ms) or 0
+                    # What was counted before the end of a later one may not be on disk yet.
+                    for period in due:
+                        if period.to_ms <= saved_ms:
+                            await self._account_for(period)
             except sqlite3.Error as error:
                 log.error("history: %s; machine time is accounted for later", error)
             await asyncio.sleep(ACCOUNTS_EVERY_S)

@@ -197,7 +197,9 @@ def _production(equipment: Node, tags: list[Node]) -> Iterator[ConfigProblem]:
             found = f"found {node.written()}, the tag at {by_id[name].place}, whose unit is " + (
                 f'"{unit}"' if unit else "not given"
             )
-            yield node.place.problem(node.route, found, f"a tag with one of the units {', '.join(WATT_HOURS)}")
+            yield node.place.problem(
+                node.route, found, f"a tag with one of the units {', '.join(WATT_HOURS)}"
+            )
 
 
 def _calendars(tree: Node, register: Register | None) -> Iterator[ConfigProblem]:

@@ -129,9 +129,11 @@ def stale_after_ms(site: Site) -> dict[str, int]:
 def counting(site: Site) -> dict[str, Counting]:
     """How the production of each equipment for which that is configured is counted, by its id."""
     limits_ms = stale_after_ms(site)
+    drivers = {connection.driver for connection in site.connections}
+    streaming = {name for name in drivers if issubclass(load_driver(name), StreamingDriver)}
     found = {}
     for connection in site.connections:
-        tells_changes = issubclass(load_driver(connection.driver), StreamingDriver)
+        tells_changes = connection.driver in streaming
         for equipment in connection.equipment:
             one = Counting.of(equipment, limits_ms[equipment.id], tells_changes=tells_changes)
             if one is not None:
