@@ -174,7 +174,7 @@ def _rules(rules: Iterable[Node], tags: Iterable[Node]) -> Iterator[ConfigProble
 
 
 def _production(equipment: Node, tags: list[Node]) -> Iterator[ConfigProblem]:
-    """What is counted by a tag: the equipment has it, it is a counter, and that of energy has a unit of it."""
+    """What is counted by a tag: the equipment has it, and it is a counter; energy has a unit."""
     production = equipment.child("production")
     by_id = {tag.text_of("id"): tag for tag in tags if tag.text_of("id")}
     counters = [counter.text_of("id") for counter in _counters(tags)]

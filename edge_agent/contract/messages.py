@@ -265,9 +265,9 @@ class Account(Numbered, frozen=True, tag="fta.account/1", kw_only=True):
     `times` sum to the period, `planned` to the planned busy time within it; null if nobody knows what is
     planned. `alarms` has the cause that took most time first.
 
-    `parts`, `good` and `energy_wh` were made in the period; left out if nobody counts them, or the counter was
-    not seen. What spans was counted over a time in which the counter was not seen and the period begins or
-    ends. `cycle_time` is the planned run time of a piece in milliseconds.
+    `parts`, `good` and `energy_wh` were made in the period; left out if nobody counts them, or the counter
+    was not seen. What spans was counted over a time in which it was not seen and the period begins or ends.
+    `cycle_time` is the planned run time of a piece in milliseconds.
     """
 
     equipment: str

@@ -33,7 +33,7 @@ _OLDEST = {
     "evidence": "DELETE FROM evidence WHERE equipment = ?1 AND hour_ms IN (SELECT hour_ms FROM evidence"
     " WHERE equipment = ?1 AND last_good_ms < ?2 ORDER BY hour_ms LIMIT 2)",
     "production": "DELETE FROM production WHERE equipment = ?1 AND hour_ms IN (SELECT DISTINCT hour_ms"
-    f" FROM production WHERE equipment = ?1 AND hour_ms <= ?2 - {HOUR_MS} ORDER BY hour_ms LIMIT 2)",
+    " FROM production WHERE equipment = ?1 AND hour_ms <= ?2 - 3600000 ORDER BY hour_ms LIMIT 2)",
     "production_spans": "DELETE FROM production_spans WHERE equipment = ?1 AND to_ms IN (SELECT to_ms"
     " FROM production_spans WHERE equipment = ?1 AND to_ms <= ?2 ORDER BY to_ms LIMIT 500)",
 }

@@ -61,7 +61,7 @@ def add_production(db: sqlite3.Connection, changes: ProductionChanges) -> None:
 
 
 def _to_go_on_from(equipment: str, row: tuple[bytes] | None) -> list[int]:
-    """A damaged hour begins anew: if it could not be written, nothing of any machine would be from then on."""
+    """A damaged hour begins anew: could it not be written, nothing of any machine would be."""
     try:
         return [0] * MINUTES if row is None else _unpacked(equipment, row[0])
     except sqlite3.DatabaseError as error:
