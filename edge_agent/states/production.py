@@ -11,6 +11,10 @@ from edge_agent.model.options import WATT_HOURS, EquipmentOptions, total_id
 from edge_agent.states.counters import Number
 
 
+FLOAT_ERROR = 1e-6
+"""Of a piece or a Wh: a total of floats that is less than a whole one by this is taken for it."""
+
+
 class Quantity(StrEnum):
     """What is kept of a machine's production: whole numbers."""
 
@@ -120,7 +124,7 @@ class _Counter:
 
     def whole(self, total: Number) -> int:
         """Pieces or Wh that are complete; what is left of one is counted when it is whole."""
-        return math.floor(total * self.of.factor)
+        return math.floor(total * self.of.factor + FLOAT_ERROR)
 
 
 @dataclass(slots=True)
