@@ -10,7 +10,6 @@ from edge_agent.model.minutes import MINUTE_MS
 from edge_agent.model.options import WATT_HOURS, EquipmentOptions, total_id
 from edge_agent.states.counters import Number
 
-
 FLOAT_ERROR = 1e-6
 """Of a piece or a Wh: a total of floats that is less than a whole one by this is taken for it."""
 
