@@ -1,5 +1,4 @@
-"""Pieces from the registers of a device into the history, over a kill of the agent, a reset of the counter and a
-link that is lost."""
+"""Pieces from the registers of a device into the history, over a kill, a reset and a link that is lost."""
 
 import asyncio
 import signal

@@ -56,9 +56,9 @@ class Chain:
         assert counting is not None
         self.history = History(self.path)
         self.tally = ProductionTally({"M": counting}, self.history.production_counters())
-        self.counters = Counters([self.equipment], self.history.counters(), self._reset)
+        self.counters = Counters([self.equipment], self.history.counters(), self.told_reset)
 
-    def _reset(self, equipment: str, tag: str, *_: Number) -> None:
+    def told_reset(self, equipment: str, tag: str, before: Number, after: Number) -> None:  # noqa: ARG002
         self.tally.reset(equipment, tag)
 
     def batch(self, batch: Batch) -> None:
