@@ -227,7 +227,9 @@ connections:
     driver: bus
     host: ok
     equipment:
-      - {id: CNC-01, profile: lathe, production: {parts: parts, rejects: bad, energy: meter, cycle_time: 1.5min}}
+      - id: CNC-01
+        profile: lathe
+        production: {parts: parts, rejects: bad, energy: meter, cycle_time: 1.5min}
       - {id: CNC-02, profile: lathe}
   - id: feed
     driver: feed
