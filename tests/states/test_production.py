@@ -243,6 +243,20 @@ def test_parts_of_pieces_count_when_one_is_whole(tmp_path: Path) -> None:
     chain.history.close()
 
 
+def test_what_could_not_be_written_is_written_with_what_came_since(chain: Chain) -> None:
+    chain.shows(at(0), 1)
+    chain.save()
+    chain.shows(at(0) + 1000, 3)
+    chain.save(fails=True)
+    chain.shows(at(0) + 2000, 4)
+    chain.save()
+    assert chain.produced(between(0, 0.1)).parts == 3
+    chain.kill()
+    chain.shows(at(0) + 3000, 5)
+    chain.save()
+    assert chain.produced(between(0, 0.1)).parts == 4
+
+
 STEP = st.sampled_from((0, 1, 500, 1000, LIMIT_MS, LIMIT_MS + 1, 25_000, MINUTE_MS, HOUR_MS))
 ACTIONS = st.lists(
     st.one_of(
