@@ -13,7 +13,7 @@ from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
 from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
-from edge_agent.config.site import Site, stale_after_ms, tag_sets
+from edge_agent.config.site import Site, counting, stale_after_ms, tag_sets
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Status
 from edge_agent.contract.topics import RecordClass
@@ -39,6 +39,7 @@ from edge_agent.statements.keys import signing_key
 from edge_agent.states.counters import Counters, Number
 from edge_agent.states.history import GATEWAY_DOWN
 from edge_agent.states.late import Late, LateReadings, Refusal
+from edge_agent.states.production import ProductionTally
 from edge_agent.states.tracker import Interval, StateTracker
 from edge_agent.uplinks.mqtt import MqttUplink
 
@@ -147,6 +148,7 @@ class Agent:
             history.counters(),
             self._counter_reset,
         )
+        self._production = ProductionTally(counting(self.site), history.production_counters())
         self._keeper.note(self.tracker.open_intervals())
         configured = {name for names in self._by_connection.values() for name in names}
         registered = [e.id for e in self.site.register.equipment]
@@ -255,6 +257,7 @@ class Agent:
         self.readings += len(batch.tags)
         if self._counters.urgent:
             self._save_soon.set()
+        self._production.batch(batch)
         self.tracker.batch(batch)
         self._late.batch(batch)
         self._sessions.batch(batch)
@@ -271,12 +274,14 @@ class Agent:
     def lost(self, connection: str, error: DriverError) -> None:
         equipment = self._by_connection[connection]
         self._links.lost(equipment)
+        self._production.lost(equipment)
         self.tracker.lost(equipment, error.cause, CLOCK.now_ms())
         self._event("connection_lost", str(error), connection, cause=error.cause.value)
         self._announce_all(connection)
 
     def equipment_failed(self, connection: str, equipment: str, error: DriverError) -> None:
         self._links.failed(equipment)
+        self._production.lost([equipment])
         self.tracker.lost([equipment], error.cause, CLOCK.now_ms())
         self._event("equipment_lost", str(error), equipment, cause=error.cause.value, connection=connection)
         self._announce(equipment, CLOCK.now_ms())
@@ -296,6 +301,7 @@ class Agent:
     # What becomes of it.
 
     def _counter_reset(self, equipment: str, tag: str, before: Number, after: Number) -> None:
+        self._production.reset(equipment, tag)
         self._event(
             "counter_reset",
             f"{tag} was {before} and is now {after}",
@@ -390,10 +396,12 @@ class Agent:
         now = CLOCK.now_ms()
         if not await self._sessions.save(self._keeper):
             return
-        counters = self._counters.take_changed()
+        # Totals and what was counted of them go together, or a piece would be counted twice or not at all.
+        counters, production = self._counters.take_changed(), self._production.take_changed()
         evidence = map(astuple, self._links.take_changed())
-        if not await self._keeper.save(evidence, counters, now):
+        if not await self._keeper.save(evidence, counters, now, production):
             self._counters.not_kept(counters)
+            self._production.not_kept(production)
 
     async def _fill_unknown_time(self) -> None:
         """Fill it with what came late. Nothing may wait to be written: it would be written over that."""

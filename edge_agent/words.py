@@ -61,6 +61,9 @@ REASONS: Mapping[str, Words] = {
     "asset_value_missing": Words("缺资产原值", "no asset value"),
     "headcount_missing": Words("缺从业人数", "no headcount"),
     "denominator_zero": Words("分母为零", "denominator zero"),
+    "good_not_of_produced": Words(
+        "合格数与产量不属同一期间", "good pieces are not of those produced in this time"
+    ),
     "definition_not_in_effect": Words("口径未生效或已失效", "definition not in effect"),
 }
 """Why a machine counts or does not, and why a figure has no rate."""
@@ -91,6 +94,8 @@ MISSING: Mapping[Missing, Words] = {
     Missing.CYCLE_TIME: Words("缺计划节拍", "no planned cycle time"),
     Missing.PRODUCED: Words("缺产量", "no count of pieces"),
     Missing.GOOD: Words("缺合格数", "no count of good pieces"),
+    Missing.ENERGY: Words("缺电量", "no count of energy"),
+    Missing.PRODUCTION_GAP: Words("计数器全程未见", "counter not seen all the time"),
 }
 """Why a key figure cannot be computed."""
 

@@ -38,6 +38,11 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
+class Energy:
+    wh: float
+
+
+@dataclass(frozen=True, slots=True)
 class Instant:
     ms: int
     """Epoch milliseconds; shown by the clocks of the report's time zone."""
@@ -50,7 +55,7 @@ class Shares:
     times: Sequence[tuple[MachineState, int]]
 
 
-Cell: TypeAlias = str | int | Rate | Points | Money | Duration | Instant | Shares | None
+Cell: TypeAlias = str | int | Rate | Points | Money | Duration | Energy | Instant | Shares | None
 
 
 @dataclass(frozen=True, slots=True)

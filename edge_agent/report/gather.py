@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.policies import known_policies
-from edge_agent.config.site import Site, planned_calendars
+from edge_agent.config.site import Site, counting, planned_calendars
 from edge_agent.contract.messages import Account, StatementOfRecord, decode
 from edge_agent.indicators.definitions import Definition
 from edge_agent.indicators.machine_time import MachineTime
@@ -169,7 +169,7 @@ def _register(site: Site, stated: Sequence[Stated]) -> Register:
 
 def _accounts(site: Site, register: Register, period: Period, history: HistoryReader) -> dict[str, Account]:
     zone = ZoneInfo(site.gateway.timezone)
-    time = MachineTime(history, zone, planned_calendars(site, register))
+    time = MachineTime(history, zone, planned_calendars(site, register), counting(site))
     first, last = local_day(period.from_ms, zone), local_day(period.to_ms - 1, zone)
     return {
         one.id: time.account(one.id, period, (), period.to_ms)

@@ -12,6 +12,7 @@ from edge_agent.report.content import (
     Cell,
     Column,
     Duration,
+    Energy,
     Heading,
     Rate,
     Row,
@@ -105,7 +106,45 @@ def key_figures(month: Month, tell: Tell) -> Section:
             )
         )
     blocks.append(_all_values(month, tell))
+    counted = [one for one in accounts if one.parts is not None or one.energy_wh is not None]
+    if counted:
+        blocks += [
+            Heading(tell(words.PRODUCTION)),
+            Text(tell(words.PRODUCTION_EXPLAINED), "small"),
+            _production(counted, month, tell),
+        ]
     return Section(tell(words.KEY_FIGURES), blocks)
+
+
+def _production(accounts: Collection[Account], month: Month, tell: Tell) -> Table:
+    return Table(
+        [
+            Column(tell(words.EQUIPMENT), 14),
+            Column(tell(words.WORKSHOP), 14),
+            Column(tell(words.CYCLE_TIME), 12, align="right"),
+            Column(tell(words.PIECES), 10, align="right"),
+            Column(tell(words.GOOD_PIECES), 10, align="right"),
+            Column(tell(words.SPANNING), 10, align="right"),
+            Column(tell(words.COUNTER_RESETS), 10, align="right"),
+            Column(tell(words.VALUE_ENERGY), 12, align="right"),
+        ],
+        [
+            Row(
+                [
+                    one.equipment,
+                    month.register.by_id[one.equipment].workshop,
+                    None if one.cycle_time is None else Duration(one.cycle_time),
+                    one.parts,
+                    one.good,
+                    one.spanning_parts,
+                    one.counter_resets,
+                    None if one.energy_wh is None else Energy(one.energy_wh),
+                ]
+            )
+            for one in accounts
+        ],
+        sheet=tell(words.SHEET_PRODUCTION),
+    )
 
 
 def _figure(account: Account, id: str) -> KeyFigure:
@@ -128,11 +167,21 @@ def _name(id: str, tell: Tell) -> str:
     return id if kpi is None else tell(Words(kpi.zh, kpi.en))
 
 
+def _unit_of(id: str) -> str:
+    kpi = _KNOWN.get(id)
+    return "" if kpi is None else kpi.unit
+
+
 def _value(figure: KeyFigure) -> Cell:
     if figure.value is None:
         return None
-    kpi = _KNOWN.get(figure.id)
-    return Duration(round(figure.value)) if kpi is not None and kpi.unit == "ms" else Rate(figure.value)
+    match _unit_of(figure.id):
+        case "ms":
+            return Duration(round(figure.value))
+        case "Wh":
+            return Energy(figure.value)
+        case _:
+            return Rate(figure.value)
 
 
 def _not_computed(accounts: Collection[Account], tell: Tell) -> Iterable[Row]:
@@ -175,6 +224,7 @@ def _all_values(month: Month, tell: Tell) -> Table:
                         _name(figure.id, tell),
                         value if isinstance(value, Rate) else None,
                         value if isinstance(value, Duration) else None,
+                        value if isinstance(value, Energy) else None,
                         figure.numerator,
                         figure.denominator,
                         Duration(figure.unknown),
@@ -190,6 +240,7 @@ def _all_values(month: Month, tell: Tell) -> Table:
             Column(tell(words.NAME), 30),
             Column(tell(words.VALUE), 10, align="right"),
             Column(tell(words.VALUE_DURATION), 14, align="right"),
+            Column(tell(words.VALUE_ENERGY), 14, align="right"),
             Column(tell(words.NUMERATOR), 16, align="right"),
             Column(tell(words.DENOMINATOR), 16, align="right"),
             Column(tell(words.UNKNOWN_TIME), 12, align="right"),

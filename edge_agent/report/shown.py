@@ -3,13 +3,15 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from edge_agent.report.content import Duration, Instant, Money, Points, Rate
+from edge_agent.report.content import Duration, Energy, Instant, Money, Points, Rate
 from edge_agent.words import yuan
 
 NOTHING = "–"
 
 
-def shown(cell: str | int | Rate | Points | Money | Duration | Instant | None, zone: ZoneInfo) -> str:
+def shown(
+    cell: str | int | Rate | Points | Money | Duration | Energy | Instant | None, zone: ZoneInfo
+) -> str:
     """`66.7%`, `1,234`, `12.5 h`, `2026-11-01 00:00:05`"""
     match cell:
         case None:
@@ -26,6 +28,8 @@ def shown(cell: str | int | Rate | Points | Money | Duration | Instant | None, z
             return yuan(fen)
         case Duration(ms):
             return _duration(ms)
+        case Energy(wh):
+            return f"{wh / 1000:,.1f} kWh" if wh >= 1000 else f"{wh:.1f} Wh"
         case Instant(ms):
             return f"{datetime.fromtimestamp(ms // 1000, zone):%Y-%m-%d %H:%M:%S}"
 

@@ -178,7 +178,22 @@ NOT_COMPUTED = Words("未能计算的指标", "What was not computed")
 KEY_FIGURE = Words("指标", "Key figure")
 VALUE = Words("数值", "Value")
 VALUE_DURATION = Words("时长", "Duration")
+VALUE_ENERGY = Words("电量", "Energy")
 UNKNOWN_TIME = Words("未知时间", "Unknown time")
+
+# Production
+PRODUCTION = Words("产量与电量", "Pieces and energy")
+PRODUCTION_EXPLAINED = Words(
+    "由设备计数器得出。“跨期”是计数器未见期间所计、无法判定是否属于当月的件数，不计入产量。",
+    "Out of the machines' counters. What spans was counted while the counter was not seen, and nobody knows"
+    " whether it belongs to the month; it is not among the pieces.",
+)
+SHEET_PRODUCTION = Words("产量", "Production")
+CYCLE_TIME = Words("计划节拍", "Planned cycle time")
+PIECES = Words("产量", "Pieces")
+GOOD_PIECES = Words("合格数", "Good")
+SPANNING = Words("跨期", "Spanning")
+COUNTER_RESETS = Words("计数器清零", "Counter resets")
 
 # Trend and targets
 TREND = Words("趋势与政策目标", "Trend and policy targets")

@@ -17,6 +17,7 @@ from edge_agent.report.content import (
     Cell,
     Column,
     Duration,
+    Energy,
     Facts,
     Instant,
     Money,
@@ -156,6 +157,9 @@ def _set(at: Any, cell: Cell, zone: ZoneInfo) -> None:
         case Duration(ms):
             at.value = timedelta(milliseconds=ms)
             at.number_format = "[h]:mm:ss"
+        case Energy(wh):
+            at.value = wh / 1000
+            at.number_format = '#,##0.000" kWh"'
         case Instant(ms):
             at.value = datetime.fromtimestamp(ms // 1000, zone).replace(tzinfo=None)
             at.number_format = "yyyy-mm-dd hh:mm:ss"

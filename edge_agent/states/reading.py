@@ -13,6 +13,8 @@ from edge_agent.states.columns import STILL_SO_MS, Columns, state_of
 from edge_agent.states.counters import CounterRow
 from edge_agent.states.history_file import open_read_only
 from edge_agent.states.packing import DamagedPackError, unpack
+from edge_agent.states.production import SeenRow
+from edge_agent.states.production_rows import KeptProduction, kept_production, seen_counters
 from edge_agent.states.tracker import Interval
 
 EvidenceRow = tuple[str, int, int, int, int]
@@ -172,6 +174,15 @@ class HistoryReader:
     def counters(self) -> list[CounterRow]:
         """All counters as they were last saved, also those that are configured no more."""
         return self._db.execute("SELECT equipment, tag, value, total FROM counters").fetchall()
+
+    def production_counters(self) -> list[SeenRow]:
+        """All counters of production as they were last saved, also those that are configured no more."""
+        return seen_counters(self._db)
+
+    def production(self, equipment: str, from_ms: int, to_ms: int) -> KeptProduction:
+        """What `equipment` made in the hours (UTC) that overlap [from_ms, to_ms)."""
+        with self._at_one_time():
+            return kept_production(self._db, equipment, from_ms, to_ms)
 
     def close(self) -> None:
         self._db.close()

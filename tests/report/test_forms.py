@@ -16,6 +16,7 @@ from edge_agent.report.content import (
     Cell,
     Column,
     Duration,
+    Energy,
     Goal,
     Heading,
     Money,
@@ -56,6 +57,7 @@ NUMBERS = st.one_of(
     st.builds(Rate, st.floats(0, 1)),
     st.builds(Money, st.integers(0, 10**13)),
     st.builds(Duration, st.integers(0, 32 * 86_400_000)),
+    st.builds(Energy, st.integers(0, 10**12)),
 )
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
@@ -72,6 +74,8 @@ def test_numbers_of_a_workbook_are_those_of_the_report(cells: list[Cell]) -> Non
                 assert found == pytest.approx(value, rel=1e-15)  # it has sixteen digits
             case Money(fen):
                 assert round(found * 100) == fen
+            case Energy(wh):
+                assert found * 1000 == pytest.approx(wh, rel=1e-15)
             case Duration(ms):
                 length = found if isinstance(found, timedelta) else timedelta(hours=found.hour)
                 assert length == timedelta(milliseconds=ms)
