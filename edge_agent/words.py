@@ -61,9 +61,7 @@ REASONS: Mapping[str, Words] = {
     "asset_value_missing": Words("缺资产原值", "no asset value"),
     "headcount_missing": Words("缺从业人数", "no headcount"),
     "denominator_zero": Words("分母为零", "denominator zero"),
-    "good_not_of_produced": Words(
-        "合格数与产量不属同一期间", "good pieces are not of those produced in this time"
-    ),
+    "good_not_of_produced": Words("合格数与产量不属同一期间", "good pieces are not of those made then"),
     "definition_not_in_effect": Words("口径未生效或已失效", "definition not in effect"),
 }
 """Why a machine counts or does not, and why a figure has no rate."""

@@ -72,7 +72,7 @@ def report_plant(folder: Path, more: str = "") -> Path:
     demo = copied_demo(folder)
     agent = (demo / "agent.yaml").read_text("utf-8")
     (demo / "agent.yaml").write_text(
-        re.sub(r"^indicators:\n(?:[ #].*\n|\n(?= ))*", "", agent, flags=re.M), "utf-8"
+        re.sub(r"^(indicators|calendars):\n(?:[ #].*\n|\n(?= ))*", "", agent, flags=re.M), "utf-8"
     )
     (demo / "more.yaml").write_text(CALENDAR + more, "utf-8")
     site = load_site(demo)
