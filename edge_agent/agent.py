@@ -12,6 +12,7 @@ from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
 from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
+from edge_agent.config.models import AnyUplinkOptions, SparkplugUplinkOptions
 from edge_agent.config.site import Site, stale_after_ms, tag_sets
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Status
@@ -37,7 +38,10 @@ from edge_agent.states.counters import Counters, Number
 from edge_agent.states.history import GATEWAY_DOWN
 from edge_agent.states.late import Late, LateReadings, Refusal
 from edge_agent.states.tracker import Interval, StateTracker
+from edge_agent.uplinks.broker import BrokerUplink
 from edge_agent.uplinks.mqtt import MqttUplink
+from edge_agent.uplinks.sparkplug.plant import plant_of
+from edge_agent.uplinks.sparkplug.uplink import SparkplugUplink
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +86,7 @@ class Agent:
                 {u.id: frozenset(RecordClass(name) for name in u.carries) for u in site.uplinks},
             )
             self.recorder = Recorder(site, self._key, self.journal)
-            self.uplinks = [MqttUplink(u, self.journal, self._status, self._event) for u in site.uplinks]
+            self.uplinks = [self._uplink(options) for options in site.uplinks]
         except BaseException:
             self._lock.release()
             raise
@@ -103,6 +107,12 @@ class Agent:
         ]
         self._acquisition: list[asyncio.Task[None]] = []
         self._services: list[asyncio.Task[None]] = []
+
+    def _uplink(self, options: AnyUplinkOptions) -> BrokerUplink:
+        if isinstance(options, SparkplugUplinkOptions):
+            plant = plant_of(self.site, __version__)
+            return SparkplugUplink(options, plant, self.site.data_dir, self.journal, self._event)
+        return MqttUplink(options, self.journal, self._status, self._event)
 
     def _keep_configuration(self) -> None:
         """What figures of this time will be counted on, whenever that is done."""
