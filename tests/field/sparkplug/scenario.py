@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.model.batch import Value
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.quality import bad
 from edge_agent.uplinks import broker as broker_module
@@ -89,7 +90,7 @@ async def play(folder: Path, version: str) -> Evidence:
     def mark(name: str) -> None:
         marks[name] = time.monotonic()
 
-    cnc = {"speed": 1200.5, "parts": 0, "program": "O1000 主程序"}
+    cnc: dict[str, Value] = {"speed": 1200.5, "parts": 0, "program": "O1000 主程序"}
     await left_behind(
         folder,
         state("CNC-01", LinkLevel.LIVE, at=SAID_AT - 9000),
@@ -98,7 +99,7 @@ async def play(folder: Path, version: str) -> Evidence:
     )
     with Mosquitto(folder / "broker") as broker, Host(broker.port) as host:
         async with Tap(broker.port) as tap:
-            options = {"version": version, "primary_host": host.id}
+            options: dict[str, Any] = {"version": version, "primary_host": host.id}
 
             def births() -> int:
                 return len(host.heard("NBIRTH"))

@@ -57,7 +57,8 @@ class _Reader:
 
     def properties(self) -> dict[int, int]:
         """Those that the client uses here."""
-        end, found = self.length() + self.at, {}
+        found: dict[int, int] = {}
+        end = self.length() + self.at
         while self.at < end:
             key = self.number(1)
             found[key] = self.number(2 if key in (_TOPIC_ALIAS, 0x21, 0x22) else 4)
@@ -79,7 +80,7 @@ class _Client:
 
     def packets(self, data: bytes) -> list[Packet]:
         self.buffer += data
-        found = []
+        found: list[Packet] = []
         while True:
             reader = _Reader(self.buffer)
             try:
