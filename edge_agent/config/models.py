@@ -225,9 +225,6 @@ class SparkplugUplinkOptions(UplinkOptions):
     """A broker that gets Sparkplug B: the gateway is an edge node, each equipment a device."""
 
     type: Literal["sparkplug"]
-    client_id: str = Field(
-        default="", max_length=128, description="Default: the gateway's id, a hyphen and the uplink's id"
-    )
     group: SparkplugId = Field(description="Group ID, the second level of every topic")
     node: SparkplugId | None = Field(default=None, description="Edge Node ID; default: the gateway's id")
     primary_host: SparkplugId | None = Field(

@@ -231,11 +231,10 @@ def _site(
 
 
 def _filled_in(uplink: AnyUplinkOptions, gateway: GatewayOptions) -> AnyUplinkOptions:
+    client_id = uplink.client_id or gateway.id
     if isinstance(uplink, SparkplugUplinkOptions):
-        client_id = uplink.client_id or f"{gateway.id}-{uplink.id}"
         return uplink.model_copy(update={"client_id": client_id, "node": uplink.node or gateway.id})
     names = {"region": gateway.region, "enterprise": gateway.enterprise, "gateway": gateway.id}
-    client_id = uplink.client_id or gateway.id
     return uplink.model_copy(update={"client_id": client_id, "root": uplink.root.format(**names)})
 
 
