@@ -105,7 +105,7 @@ uplinks:
     assert isinstance(other, SparkplugUplinkOptions)
     assert (scada.port, scada.client_id, scada.node, scada.primary_host) == (
         1883,
-        "gw-01-scada",
+        "gw-01",
         "gw-01",
         None,
     )

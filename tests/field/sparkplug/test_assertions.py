@@ -11,6 +11,7 @@ from tests.field.sparkplug.assertions import CHECKS, COUNT, NOT_APPLICABLE
 from tests.field.sparkplug.bench import GROUP, NODE
 from tests.field.sparkplug.scenario import Evidence, played
 from tests.field.sparkplug.tap import CONNECT, DISCONNECT, PUBLISH, SUBSCRIBE
+from tests.house.documents import ROOT
 
 
 @pytest.fixture(scope="module", params=["5", "3.1.1"])
@@ -26,6 +27,14 @@ def test_assertion(evidence: Evidence, name: str) -> None:
 def test_each_assertion_is_checked_or_there_is_a_reason() -> None:
     others = [name for names in NOT_APPLICABLE.values() for name in names]
     assert len({*CHECKS, *others}) == len(CHECKS) + len(others) == COUNT
+
+
+def test_the_page_says_how_many_are_checked() -> None:
+    page = " ".join((ROOT / "docs" / "sparkplug.md").read_text(encoding="utf-8").split())
+    others = sum(map(len, NOT_APPLICABLE.values()))
+    assert f"the {COUNT} testable assertions" in page
+    assert f"{len(CHECKS)} concern an edge node" in page
+    assert f"the other {others} do not apply" in page
 
 
 @pytest.fixture(scope="module")
