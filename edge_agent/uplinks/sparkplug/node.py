@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
+from msgspec import Struct
+
 from edge_agent.model.batch import Value
 from edge_agent.model.quality import Quality
 from edge_agent.uplinks.sparkplug.plant import Plant
@@ -31,8 +33,7 @@ class Metric:
     heard_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """A reading and its metric. `late`: the metric has a newer value."""
 
     metric: Metric

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Scope, State, Statements, Telemetry
 from edge_agent.contract.topics import RecordClass
@@ -36,8 +38,7 @@ _BORN_FROM = LinkLevel.DATA_VALID
 _NOT_BORN = frozenset(level.label for level in LinkLevel if level < _BORN_FROM)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A value of the metric `name`. `flaw`: its quality, if it is not good."""
 
     name: str
