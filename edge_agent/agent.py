@@ -40,8 +40,6 @@ from edge_agent.states.late import Late, LateReadings, Refusal
 from edge_agent.states.tracker import Interval, StateTracker
 from edge_agent.uplinks.broker import BrokerUplink
 from edge_agent.uplinks.mqtt import MqttUplink
-from edge_agent.uplinks.sparkplug.plant import plant_of
-from edge_agent.uplinks.sparkplug.uplink import SparkplugUplink
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +108,10 @@ class Agent:
 
     def _uplink(self, options: AnyUplinkOptions) -> BrokerUplink:
         if isinstance(options, SparkplugUplinkOptions):
+            # protobuf takes 4 MB, which only who has such an uplink pays.
+            from edge_agent.uplinks.sparkplug.plant import plant_of
+            from edge_agent.uplinks.sparkplug.uplink import SparkplugUplink
+
             plant = plant_of(self.site, __version__)
             return SparkplugUplink(options, plant, self.site.data_dir, self.journal, self._event)
         return MqttUplink(options, self.journal, self._status, self._event)
