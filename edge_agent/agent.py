@@ -13,6 +13,7 @@ from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
 from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
+from edge_agent.config.models import AnyUplinkOptions, SparkplugUplinkOptions
 from edge_agent.config.site import Site, counting, stale_after_ms, tag_sets
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Status
@@ -41,6 +42,7 @@ from edge_agent.states.history import GATEWAY_DOWN
 from edge_agent.states.late import Late, LateReadings, Refusal
 from edge_agent.states.production import ProductionTally
 from edge_agent.states.tracker import Interval, StateTracker
+from edge_agent.uplinks.broker import BrokerUplink
 from edge_agent.uplinks.mqtt import MqttUplink
 
 log = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ class Agent:
                 {u.id: frozenset(RecordClass(name) for name in u.carries) for u in site.uplinks},
             )
             self.recorder = Recorder(site, self._key, self.journal)
-            self.uplinks = [MqttUplink(u, self.journal, self._status, self._event) for u in site.uplinks]
+            self.uplinks = [self._uplink(options) for options in site.uplinks]
         except BaseException:
             self._lock.release()
             raise
@@ -109,6 +111,16 @@ class Agent:
         ]
         self._acquisition: list[asyncio.Task[None]] = []
         self._services: list[asyncio.Task[None]] = []
+
+    def _uplink(self, options: AnyUplinkOptions) -> BrokerUplink:
+        if isinstance(options, SparkplugUplinkOptions):
+            # protobuf takes 4 MB, which only who has such an uplink pays.
+            from edge_agent.uplinks.sparkplug.plant import plant_of
+            from edge_agent.uplinks.sparkplug.uplink import SparkplugUplink
+
+            plant = plant_of(self.site, __version__)
+            return SparkplugUplink(options, plant, self.site.data_dir, self.journal, self._event)
+        return MqttUplink(options, self.journal, self._status, self._event)
 
     def _keep_configuration(self) -> None:
         """What figures of this time will be counted on, whenever that is done."""

@@ -23,6 +23,7 @@ from edge_agent.cli.run import (
 )
 from edge_agent.cli.signals import stop_on_signal
 from edge_agent.cli.table import live_table
+from edge_agent.config.models import MqttUplinkOptions
 from edge_agent.config.shipped import shipped
 from edge_agent.config.site import Site
 from edge_agent.simulator.stage import (
@@ -85,7 +86,8 @@ async def _show(site: Site, ports: Ports, seconds: float | None, as_json: bool) 
 
 
 async def _live(agent: Agent, console: Console, broker_port: int, stop: asyncio.Event) -> None:
-    watch = f"mosquitto_sub -h 127.0.0.1 -p {broker_port} -v -t '{agent.site.uplinks[0].root}/#'"
+    (root,) = (one.root for one in agent.site.uplinks if isinstance(one, MqttUplinkOptions))
+    watch = f"mosquitto_sub -h 127.0.0.1 -p {broker_port} -v -t '{root}/#'"
     console.print("See the messages in another terminal 在另一终端查看消息:", highlight=False)
     console.print(f"  {watch}", style="bold", highlight=False, soft_wrap=True)
     console.print("Ctrl-C ends the demo. 按 Ctrl-C 结束演示。\n")

@@ -5,7 +5,7 @@ import string
 from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -45,7 +45,12 @@ CARRIED_BY_DEFAULT: tuple[Carried, ...] = (
 )  # fmt: skip
 """All but what concerns single tenants."""
 
+SparkplugCarried = Literal["readings", "states", "statements"]
+"""What of it there are Sparkplug metrics for."""
+
 DEFAULT_CALENDAR = "default"
+
+T = TypeVar("T")
 
 ROOT_NAMES = ("region", "enterprise", "gateway")
 """What may stand in braces in the root of the topics."""
@@ -113,10 +118,25 @@ def _root(value: str) -> str:
     return value
 
 
-def _each_once(value: tuple[Carried, ...]) -> tuple[Carried, ...]:
+def _each_once(value: tuple[T, ...]) -> tuple[T, ...]:
     if len(set(value)) != len(value):
         raise ValueError("expected each kind once")
     return value
+
+
+def _with_states(value: tuple[T, ...]) -> tuple[T, ...]:
+    if "states" not in value:
+        raise ValueError("expected states among them, which say when a device is born and dies")
+    return _each_once(value)
+
+
+def _sparkplug_id(value: str) -> str:
+    if not value or set(value) & set("+#/\0"):
+        raise ValueError("expected a name without / + and #, as it is one level of a topic")
+    return value
+
+
+SparkplugId = Annotated[str, AfterValidator(_sparkplug_id)]
 
 
 def _default_port(fields: dict[str, Any]) -> int:
@@ -147,11 +167,11 @@ class BrokerOptions(Options):
     port: int | None = Field(default=None, ge=1, le=65535, description="Default: that of the uplink")
 
 
-class MqttUplinkOptions(Options):
-    """A broker that gets JSON over MQTT."""
+class UplinkOptions(Options):
+    """A broker, and the way to it: the base of every uplink over MQTT."""
 
     id: EquipmentId
-    type: Literal["mqtt"]
+    type: str
     host: str = Field(min_length=1)
     tls: TlsOptions | None = Field(default=None, description="Default: none, plain TCP")
     path: Annotated[str, AfterValidator(_path)] | None = Field(
@@ -171,6 +191,18 @@ class MqttUplinkOptions(Options):
     client_id: str = Field(default="", max_length=128, description="Default: the gateway's id")
     username: str | None = None
     password: SecretStr | None = Field(default=None, description="${ENV}, or file:PATH")
+
+    @model_validator(mode="after")
+    def _password_with_username(self) -> Self:
+        if self.password is not None and self.username is None:
+            raise ValueError("a password needs a username; username is missing")
+        return self
+
+
+class MqttUplinkOptions(UplinkOptions):
+    """A broker that gets JSON over MQTT."""
+
+    type: Literal["mqtt"]
     root: Annotated[str, AfterValidator(_root)] = Field(
         default="fta/v1/{region}/{enterprise}/{gateway}", description="What every topic begins with"
     )
@@ -183,16 +215,31 @@ class MqttUplinkOptions(Options):
     )
 
     @model_validator(mode="after")
-    def _password_with_username(self) -> "MqttUplinkOptions":
-        if self.password is not None and self.username is None:
-            raise ValueError("a password needs a username; username is missing")
-        return self
-
-    @model_validator(mode="after")
     def _expiry_needs_5(self) -> "MqttUplinkOptions":
         if self.expiry and self.version != "5":
             raise ValueError("expiry needs MQTT 5; version 3.1.1 cannot tell the broker")
         return self
+
+
+class SparkplugUplinkOptions(UplinkOptions):
+    """A broker that gets Sparkplug B: the gateway is an edge node, each equipment a device."""
+
+    type: Literal["sparkplug"]
+    group: SparkplugId = Field(description="Group ID, the second level of every topic")
+    node: SparkplugId | None = Field(default=None, description="Edge Node ID; default: the gateway's id")
+    primary_host: SparkplugId | None = Field(
+        default=None,
+        description="Host ID of the application without which nothing is sent; default: none",
+    )
+    carries: Annotated[tuple[SparkplugCarried, ...], AfterValidator(_with_states)] = Field(
+        default=("readings", "states", "statements"),
+        description="states always: they say when a device is born and dies",
+    )
+
+
+AnyUplinkOptions: TypeAlias = Annotated[
+    MqttUplinkOptions | SparkplugUplinkOptions, Field(discriminator="type")
+]
 
 
 class IndicatorOptions(Options):
@@ -254,7 +301,7 @@ class Configuration(Options):
     )
     profiles: dict[ProfileName, Profile] = Field(default_factory=dict)
     connections: tuple[ConnectionOptions, ...] = ()
-    uplinks: tuple[MqttUplinkOptions, ...] = ()
+    uplinks: tuple[AnyUplinkOptions, ...] = ()
     indicators: IndicatorOptions = Field(default_factory=IndicatorOptions)
     states: StateOptions = Field(default_factory=StateOptions)
     calendars: dict[EquipmentId, CalendarOptions] = Field(

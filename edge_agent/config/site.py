@@ -14,10 +14,11 @@ from edge_agent.config.errors import ConfigError, ConfigProblem, did_you_mean
 from edge_agent.config.json_schema import ConfigurationSchema
 from edge_agent.config.models import (
     DEFAULT_CALENDAR,
+    AnyUplinkOptions,
     Configuration,
     GatewayOptions,
     IndicatorOptions,
-    MqttUplinkOptions,
+    SparkplugUplinkOptions,
     StateOptions,
     configuration_model,
 )
@@ -51,8 +52,8 @@ class Site:
     data_dir: Path = field(repr=False)
     register: Register = field(repr=False)
     connections: tuple[ConnectionOptions, ...] = field(repr=False)
-    uplinks: tuple[MqttUplinkOptions, ...] = field(repr=False)
-    """With `client_id` and `root` filled in."""
+    uplinks: tuple[AnyUplinkOptions, ...] = field(repr=False)
+    """With `client_id`, and `root` or `node`, filled in."""
     indicators: IndicatorOptions = field(repr=False)
     definitions: tuple[Definition, ...] = field(repr=False)
     """Those that figures are worked out by."""
@@ -227,13 +228,6 @@ def _site(
     hidden: Hidden,
 ) -> Site:
     gateway = configuration.gateway
-    names = {"region": gateway.region, "enterprise": gateway.enterprise, "gateway": gateway.id}
-    uplinks = tuple(
-        uplink.model_copy(
-            update={"client_id": uplink.client_id or gateway.id, "root": uplink.root.format(**names)}
-        )
-        for uplink in configuration.uplinks
-    )
     wanted = configuration.indicators.definitions
     definitions = tuple(one for name, one in known.items() if wanted is None or name in wanted)
     return Site(
@@ -241,7 +235,7 @@ def _site(
         data_dir=folder / configuration.data_dir,
         register=register,
         connections=_with_shared_tags(configuration.connections),
-        uplinks=uplinks,
+        uplinks=tuple(_filled_in(uplink, gateway) for uplink in configuration.uplinks),
         indicators=configuration.indicators,
         definitions=definitions,
         states=configuration.states,
@@ -250,6 +244,14 @@ def _site(
         digest=_digest(configuration, register, definitions),
         hidden=hidden,
     )
+
+
+def _filled_in(uplink: AnyUplinkOptions, gateway: GatewayOptions) -> AnyUplinkOptions:
+    client_id = uplink.client_id or gateway.id
+    if isinstance(uplink, SparkplugUplinkOptions):
+        return uplink.model_copy(update={"client_id": client_id, "node": uplink.node or gateway.id})
+    names = {"region": gateway.region, "enterprise": gateway.enterprise, "gateway": gateway.id}
+    return uplink.model_copy(update={"client_id": client_id, "root": uplink.root.format(**names)})
 
 
 def _with_shared_tags(connections: tuple[ConnectionOptions, ...]) -> tuple[ConnectionOptions, ...]:

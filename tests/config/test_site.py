@@ -6,6 +6,7 @@ import pytest
 
 from edge_agent.config import ConfigError, Site, load_site, tag_sets
 from edge_agent.config import profiles as profiles_module
+from edge_agent.config.models import MqttUplinkOptions, SparkplugUplinkOptions
 from edge_agent.config.site import counting
 from edge_agent.driver import AnyDriver
 from edge_agent.states.production import CountedTag, Counting, Counts, Quantity
@@ -86,11 +87,31 @@ uplinks:
 def test_uplinks_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOP_SECRET", "hunter2")
     region, plant = load_site(write_site(tmp_path, GOOD + UPLINKS)).uplinks
+    assert isinstance(region, MqttUplinkOptions)
+    assert isinstance(plant, MqttUplinkOptions)
     assert (region.port, region.client_id) == (8883, "gw-01")
     assert region.root == "fta/v1/330300/91350100M000100Y43/gw-01"
     assert region.password is not None
     assert region.password.get_secret_value() == "hunter2"
     assert (plant.port, plant.client_id, plant.root) == (1884, "own", "plant/gw-01")
+
+
+def test_a_sparkplug_uplink_is_filled_in(tmp_path: Path) -> None:
+    text = """\
+uplinks:
+  - {id: scada, type: sparkplug, host: broker, group: Plant 1}
+  - {id: other, type: sparkplug, host: broker, group: G, node: N, client_id: own, primary_host: ignition}
+"""
+    scada, other = load_site(write_site(tmp_path, GOOD + text)).uplinks
+    assert isinstance(scada, SparkplugUplinkOptions)
+    assert isinstance(other, SparkplugUplinkOptions)
+    assert (scada.port, scada.client_id, scada.node, scada.primary_host) == (
+        1883,
+        "gw-01",
+        "gw-01",
+        None,
+    )
+    assert (other.client_id, other.node, other.primary_host) == ("own", "N", "ignition")
 
 
 def test_the_digest_is_of_what_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
