@@ -44,9 +44,7 @@ def _bytes(value: object) -> int:
 Size = Annotated[
     int,
     BeforeValidator(_bytes),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^\d+(\.\d+)?\s*(MB|GB)$", "examples": ["200MB", "1GB"]}
-    ),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*(MB|GB)$", "examples": ["200MB", "1GB"]}),
 ]
 """Bytes; written with a unit."""
 
