@@ -1,7 +1,8 @@
 """The journal's SQLite file: what is in it, which version, and how an older one is taken over."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -34,7 +35,8 @@ CREATE TABLE uplinks (
     name         TEXT PRIMARY KEY,
     last_seq     INTEGER NOT NULL DEFAULT 0,
     acked_seq    INTEGER NOT NULL DEFAULT 0,
-    reserved_seq INTEGER NOT NULL DEFAULT 0
+    reserved_seq INTEGER NOT NULL DEFAULT 0,
+    checksum     INTEGER NOT NULL -- a wrong cursor would give numbers twice
 ) WITHOUT ROWID;
 CREATE TABLE boot (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
@@ -52,6 +54,10 @@ CREATE TABLE gaps (
 """
 FORMAT = 2
 """In `user_version`. 1 had a row for each record; it becomes this one when it is opened. 0 is a new file."""
+
+
+class DamagedFileError(sqlite3.DatabaseError):
+    """SQLite can read the file, but it does not say what was written."""
 
 
 class JournalFormatError(Exception):
@@ -103,6 +109,26 @@ def insert(db: sqlite3.Connection, runs: Iterable[Run], next_id: int) -> int:
     return next_id
 
 
+def save_cursor(db: sqlite3.Connection, name: str, last: int, acked: int, reserved: int) -> None:
+    row = (name, last, acked, reserved)
+    db.execute("INSERT OR REPLACE INTO uplinks VALUES (?, ?, ?, ?, ?)", (*row, _checksum(row)))
+
+
+def read_cursors(db: sqlite3.Connection) -> dict[str, tuple[int, int, int]]:
+    """By uplink: last, acknowledged and reserved number. Raises DamagedFileError, sqlite3.Error."""
+    cursors = {}
+    for *row, checksum in db.execute("SELECT * FROM uplinks"):
+        if _checksum(row) != checksum:
+            raise DamagedFileError(f"the cursor of {row[0]} is not as it was written")
+        name, last, acked, reserved = row
+        cursors[name] = last, acked, reserved
+    return cursors
+
+
+def _checksum(row: Sequence[object]) -> int:
+    return zlib.crc32(repr(tuple(row)).encode())
+
+
 def _take_over(db: sqlite3.Connection, now_ms: int) -> None:
     """Format 1 becomes this one: the records keep their numbers and their order."""
     db.execute("BEGIN IMMEDIATE")
@@ -112,7 +138,9 @@ def _take_over(db: sqlite3.Connection, now_ms: int) -> None:
         db.execute("DROP TABLE boot")
         for statement in SCHEMA.split(";\n"):
             db.execute(statement)
-        db.execute("INSERT INTO uplinks SELECT name, last_seq, acked_seq, reserved_seq FROM old_uplinks")
+        rows = db.execute("SELECT name, last_seq, acked_seq, reserved_seq FROM old_uplinks").fetchall()
+        for name, *numbers in rows:
+            save_cursor(db, name, *numbers)
         insert(db, joined(_old_records(db, now_ms)), 1)
         for table in ("records", "uplinks", "outbox"):
             db.execute(f"DROP TABLE old_{table}")

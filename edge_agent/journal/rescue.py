@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_agent.journal.file import insert, make
+from edge_agent.journal.file import insert, make, read_cursors
 from edge_agent.journal.numbers import sync_folder
 from edge_agent.journal.runs import DamagedRunError, Run, unpacked
 
@@ -16,6 +16,10 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 256
 """Ids that are asked for together at first; where that fails, halves of them are."""
+_TRIES = 20_000
+"""So many failed attempts are worth halving after, a second's work or so."""
+_FARTHEST = 10_000_000
+"""So many ids are looked through if the file cannot say where they begin."""
 _DAMAGED = frozenset(
     {
         sqlite3.SQLITE_CORRUPT,
@@ -30,7 +34,11 @@ _PRIMARY = 0xFF
 """The lower byte of an extended error code is the code that it belongs to."""
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What reading may raise; the second if what SQLite says of the damage is no text itself."""
+
+
+def is_damage(error: Exception) -> bool:
     """Whether the file is not what it was when it was written; a full disk is no damage."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # what Python itself cannot read, such as text that is none
@@ -43,8 +51,8 @@ class Saved:
     """`aside` is where the damaged file is now."""
 
     aside: Path
-    uplinks: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Last and acknowledged number by name, as far as they could be read."""
+    uplinks: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """Last, acknowledged and reserved number by name, if they could be read."""
     ranges: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """By uplink, first and last number of each run that was saved."""
 
@@ -107,42 +115,51 @@ def _free_name(path: Path, now_ms: int) -> Path:
     return path.with_name(name)
 
 
-def _uplinks(db: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+def _uplinks(db: sqlite3.Connection) -> dict[str, tuple[int, int, int]]:
     try:
-        rows = db.execute("SELECT name, last_seq, acked_seq FROM uplinks").fetchall()
-    except sqlite3.DatabaseError:
+        return read_cursors(db)
+    except UNREADABLE:
         return {}
-    return {name: (last, acked) for name, last, acked in rows}
 
 
 def _runs(db: sqlite3.Connection, newest: int) -> Iterator[Run]:
-    lowest = _id(db, "SELECT min(id) FROM runs", 1)
-    highest = max(
-        newest, *(_id(db, f"SELECT max({name}", 0) for name in ("id) FROM runs", "run) FROM places"))
-    )
+    # What the file says of its ends may be wrong, too: then it is not believed.
+    highest = newest or min(_id(db, "SELECT max(id) FROM runs"), _id(db, "SELECT max(run) FROM places"))
+    lowest = _id(db, "SELECT min(id) FROM runs")
+    if not 0 < lowest <= highest:
+        lowest = max(1, highest - _FARTHEST)
+    pieces = _Pieces(db)
     for low in range(lowest, highest + 1, _AT_ONCE):
-        for content in _contents(db, low, min(low + _AT_ONCE - 1, highest)):
+        for content in pieces.read(low, min(low + _AT_ONCE - 1, highest)):
             with suppress(DamagedRunError):
                 yield unpacked(content)
 
 
-def _id(db: sqlite3.Connection, query: str, otherwise: int) -> int:
+def _id(db: sqlite3.Connection, query: str) -> int:
+    """What the query gives, or 0."""
     try:
         (found,) = db.execute(query).fetchone()
-    except sqlite3.DatabaseError:
-        return otherwise
-    return found if isinstance(found, int) else otherwise
+    except UNREADABLE:
+        return 0
+    return found if isinstance(found, int) else 0
 
 
-def _contents(db: sqlite3.Connection, low: int, high: int) -> list[bytes]:
-    """What can be read of these ids: halved until what cannot stands alone."""
-    try:
-        rows = db.execute(
-            "SELECT content FROM runs WHERE id BETWEEN ? AND ? ORDER BY id", (low, high)
-        ).fetchall()
-    except sqlite3.DatabaseError:
-        if low == high:
-            return []
-        middle = (low + high) // 2
-        return _contents(db, low, middle) + _contents(db, middle + 1, high)
-    return [content for (content,) in rows if isinstance(content, bytes)]
+class _Pieces:
+    """Reads what can be read of a range of ids: halved until what cannot stands alone."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._tries = _TRIES
+
+    def read(self, low: int, high: int) -> list[bytes]:
+        try:
+            rows = self._db.execute(
+                "SELECT content FROM runs WHERE id BETWEEN ? AND ? ORDER BY id", (low, high)
+            ).fetchall()
+        except UNREADABLE:
+            self._tries -= 1
+            if low == high or self._tries < 0:
+                return []
+            middle = (low + high) // 2
+            return self.read(low, middle) + self.read(middle + 1, high)
+        return [content for (content,) in rows if isinstance(content, bytes)]

@@ -14,12 +14,19 @@ from typing import TypeVar
 import msgspec
 
 from edge_agent.contract.topics import RecordClass
-from edge_agent.journal.file import JournalFormatError, insert, open_file
+from edge_agent.journal.file import (
+    DamagedFileError,
+    JournalFormatError,
+    insert,
+    open_file,
+    read_cursors,
+    save_cursor,
+)
 from edge_agent.journal.gaps import DAMAGED, NUMBERS_LOST, THINNED, Gap, announcement
 from edge_agent.journal.limits import THINNED as THINNED_CLASSES
 from edge_agent.journal.limits import Limits
 from edge_agent.journal.numbers import Numbers, NumbersFile, Reserved
-from edge_agent.journal.rescue import Saved, finish_interrupted, is_damage, rescue
+from edge_agent.journal.rescue import UNREADABLE, Saved, finish_interrupted, is_damage, rescue
 from edge_agent.journal.runs import DamagedRunError, Entry, Record, Run, joined, unpacked
 from edge_agent.journal.tail import Tail
 from edge_agent.model.clock import CLOCK
@@ -38,10 +45,6 @@ THIN_PART = 20
 """Thinning goes on until this part of the limit is free, so that it happens, and is told, now and then."""
 REMOVED_AT_ONCE = 1000
 """Runs of delivered records that go in one transaction."""
-
-
-class _DamagedFileError(sqlite3.DatabaseError):
-    """The file can be read, but what it says cannot be."""
 
 
 @dataclass(slots=True)
@@ -69,6 +72,14 @@ class _Kept:
 
     def last(self, uplink: str) -> int:
         return self.numbers[uplink] + self.count - 1
+
+
+def _whole(*values: object) -> list[int]:
+    """The values, which are whole numbers if the file is as it was written. Raises DamagedFileError."""
+    whole = [value for value in values if isinstance(value, int)]
+    if len(whole) != len(values):
+        raise DamagedFileError(f"numbers expected, and {values} found")
+    return whole
 
 
 def boot_id() -> str:
@@ -140,7 +151,7 @@ class Store:
         saved: Saved | None = None
         try:
             same_boot = self._opened(boot)
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             if not (was_there and is_damage(error)):
                 raise
             log.error("journal: %s cannot be read (%s)", self._path, error)
@@ -185,29 +196,28 @@ class Store:
         self._find_newest()
 
     def _load(self, boot: str) -> bool:
-        rows = self._db.execute("SELECT name, last_seq, acked_seq, reserved_seq FROM uplinks").fetchall()
-        self.cursors = {name: Cursor(*numbers) for name, *numbers in rows}
+        self.cursors = {name: Cursor(*numbers) for name, numbers in read_cursors(self._db).items()}
         for name, cursor in self.cursors.items():
-            if not 0 <= cursor.acked_seq <= cursor.last_seq <= cursor.reserved_seq:
-                raise _DamagedFileError(f"the cursor of {name} is not where it can be")
             if self._newest(name) > cursor.last_seq:
-                raise _DamagedFileError(f"{name} has numbers that were not given")
+                raise DamagedFileError(f"{name} has numbers that were not given")
         self._find_next_run()
-        for name, *gap in self._db.execute("SELECT uplink, kind, first, last, count FROM gaps"):
-            if name in self.gaps and name in self.cursors and gap[2] > self.cursors[name].acked_seq:
-                self.gaps[name].append(Gap(*gap))
+        for name, kind, *gap in self._db.execute("SELECT uplink, kind, first, last, count FROM gaps"):
+            first, last, count = _whole(*gap)
+            if name in self.gaps and name in self.cursors and last > self.cursors[name].acked_seq:
+                self.gaps[name].append(Gap(kind, first, last, count))
         return bool(self._db.execute("SELECT id FROM boot").fetchone() == (boot,))
 
     def _find_next_run(self) -> None:
-        (self._next_run,) = self._db.execute("SELECT 1 + coalesce(max(id), 0) FROM runs").fetchone()
+        row = self._db.execute("SELECT 1 + coalesce(max(id), 0) FROM runs").fetchone()
+        (self._next_run,) = _whole(*row)
 
     def _take_saved(self, saved: Saved) -> None:
         """What could be read of a damaged file, for the new one says nothing yet."""
         self._find_next_run()
         self.cursors = {}
         self.gaps = {name: [] for name in self.carries}
-        for name, (last, acked) in saved.uplinks.items():
-            self.cursors[name] = Cursor(last, min(acked, last), last)
+        for name, numbers in saved.uplinks.items():
+            self.cursors[name] = Cursor(*numbers)
         for name, ranges in saved.ranges.items():
             cursor = self.cursors.setdefault(name, Cursor(0, 0, 0))
             cursor.last_seq = max(cursor.last_seq, *(last for _, last in ranges))
@@ -273,7 +283,7 @@ class Store:
         if not self._broken:
             try:
                 return work()
-            except sqlite3.Error as error:
+            except UNREADABLE as error:
                 if not is_damage(error):
                     raise
                 log.error("journal: %s cannot be read any more (%s)", self._path, error)
@@ -291,9 +301,9 @@ class Store:
             self._write_unsaved()
             self._announce_damage(saved)
             self._save_cursors()
-            for name, (last, _) in saved.uplinks.items():
+            for name, numbers in saved.uplinks.items():
                 if name not in self.carries:
-                    self._save(name, Cursor(last, last, last))
+                    self._save(name, Cursor(*numbers))
             self._db.execute("INSERT OR REPLACE INTO boot VALUES (1, ?)", (self._boot,))
         self._written()
         self._find_newest()
@@ -420,10 +430,7 @@ class Store:
             self._save(name, cursor)
 
     def _save(self, name: str, cursor: Cursor) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO uplinks VALUES (?, ?, ?, ?)",
-            (name, cursor.last_seq, cursor.acked_seq, cursor.reserved_seq),
-        )
+        save_cursor(self._db, name, cursor.last_seq, cursor.acked_seq, cursor.reserved_seq)
 
     # Reading.
 
@@ -444,7 +451,7 @@ class Store:
             try:
                 run = self._run(uplink, first, run_id)
             except DamagedRunError as error:
-                raise _DamagedFileError(f"run {run_id}: {error}") from error
+                raise DamagedFileError(f"run {run_id}: {error}") from error
             entries += run.entries(uplink, after_seq, limit - len(entries))
             if len(entries) >= limit:
                 return entries
@@ -509,10 +516,11 @@ class Store:
             (record_class.value,),
         )
         for run_id, from_ms, to_ms, count, numbers, size, only in rows:
+            _whole(run_id, from_ms, to_ms, count, size)
             try:
                 given = msgspec.json.decode(numbers, type=dict[str, int])
-            except msgspec.MsgspecError as error:
-                raise _DamagedFileError(f"numbers of run {run_id}: {error}") from error
+            except (msgspec.MsgspecError, TypeError) as error:
+                raise DamagedFileError(f"numbers of run {run_id}: {error}") from error
             yield _Kept(run_id, record_class, from_ms, to_ms, count, given, size, only)
 
     def _is_delivered(self, run: _Kept) -> bool:
@@ -586,7 +594,12 @@ class Store:
     def _delete(self, runs: Iterable[_Kept]) -> None:
         for run in runs:
             self._db.execute("DELETE FROM runs WHERE id = ?", (run.id,))
-            self._db.executemany("DELETE FROM places WHERE uplink = ? AND first = ?", run.numbers.items())
+            for name, first in run.numbers.items():
+                done = self._db.execute(
+                    "DELETE FROM places WHERE uplink = ? AND first = ? AND run = ?", (name, first, run.id)
+                )
+                if name in self.cursors and done.rowcount != 1:
+                    raise DamagedFileError(f"run {run.id} is not in its place")
 
     def _find_newest(self) -> None:
         self.newest = {name: self._newest(name) for name in self.cursors}
@@ -596,7 +609,7 @@ class Store:
         row = self._db.execute(
             "SELECT last FROM places WHERE uplink = ? ORDER BY first DESC LIMIT 1", (uplink,)
         ).fetchone()
-        return 0 if row is None else int(row[0])
+        return 0 if row is None else _whole(*row)[0]
 
     def _tell_over_limit(self, over: bool) -> None:
         if over and not self.over_limit:
