@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.contract.messages import Event, decode
 from edge_agent.contract.topics import RecordClass
-from edge_agent.journal.limits import HOUR_MS
+from edge_agent.journal.limits import HOUR_MS, Limits
 from edge_agent.journal.lock import DataDirBusyError, DataDirLock
 from edge_agent.journal.store import JournalFormatError, Record, Store
 from edge_agent.model.clock import CLOCK
@@ -233,6 +233,141 @@ def test_a_journal_of_the_first_format_is_taken_over(tmp_path: Path) -> None:
     assert store.cursors["plant"].acked_seq == 10
     assert store.commit([record("new")], {}, sync=True)["plant"][0].seq == 14
     assert store._db.execute("PRAGMA user_version").fetchone() == (2,)
+    store.close()
+
+
+SMALL = Limits(max_bytes=300_000, keep_ms={RecordClass.READINGS: 7 * 24 * HOUR_MS})
+
+
+def noise(record_class: RecordClass, size: int = 10_000) -> Record:
+    """A record that does not compress."""
+    return Record(record_class, "M1", os.urandom(size))
+
+
+def test_readings_go_first_then_states_and_statements_never(tmp_path: Path) -> None:
+    store = Store(tmp_path / "j.db", UPLINKS, limits=SMALL)
+    for record_class in (RecordClass.STATEMENTS, RecordClass.STATES, RecordClass.READINGS):
+        for _ in range(10):
+            store.commit([noise(record_class)], {}, sync=True)
+    store.tidy()
+    classes = [entry.record.record_class for entry in store.read("plant", 0, 100)]
+    assert classes.count(RecordClass.STATES) == 10
+    assert 0 < classes.count(RecordClass.READINGS) < 10
+    (event,) = events(store, "plant")
+    gone = 10 - classes.count(RecordClass.READINGS)
+    assert event.kind == "thinned"
+    assert {
+        "class": "readings",
+        "first": 21,
+        "last": 20 + gone,
+        "count": gone,
+    }.items() <= event.detail.items()
+    assert events(store, "region") == [], "it does not carry them"
+
+    for _ in range(40):
+        store.commit([noise(RecordClass.STATEMENTS)], {}, sync=True)
+    store.tidy()
+    classes = [entry.record.record_class for entry in store.read("plant", 0, 100)]
+    assert classes.count(RecordClass.STATEMENTS) == 50
+    assert RecordClass.STATES not in classes
+    assert store.over_limit
+    (event,) = events(store, "region")
+    assert {"class": "states", "first": 11, "last": 20, "count": 10}.items() <= event.detail.items()
+    store.close()
+
+
+def test_what_is_too_old_is_thinned_as_a_range_and_told_after_a_restart(tmp_path: Path) -> None:
+    clock = Hours()
+    store = Store(tmp_path / "j.db", UPLINKS, limits=SMALL, now_ms=clock)
+    for _ in range(10):
+        store.commit([record("reading"), record("state", RecordClass.STATES)], {"plant": 1}, sync=True)
+        clock.pass_hours(24)
+    store.tidy()
+    store.close()
+    store = Store(tmp_path / "j.db", UPLINKS, limits=SMALL, now_ms=clock)
+    numbers = [entry.seq for entry in store.read("plant", 1, 100)]
+    assert numbers == [2, 4, *range(6, 22)], "3 and 5 were older than a week; 1 was delivered"
+    (event,) = events(store, "plant", 1)
+    assert {"first": 3, "last": 5, "count": 2}.items() <= event.detail.items()
+    assert [gap.count for gap in store.gaps["plant"]] == [2]
+    store.close()
+
+
+def test_the_file_stays_within_its_limit_while_nobody_takes_anything(tmp_path: Path) -> None:
+    store = Store(tmp_path / "j.db", {"plant": ALL}, limits=SMALL)
+    for _ in range(200):
+        store.commit([noise(RecordClass.READINGS)], {}, sync=True)
+        store.tidy()
+    assert (tmp_path / "j.db").stat().st_size < 1.2 * SMALL.max_bytes
+    told = sum(int(str(event.detail["count"])) for event in events(store, "plant"))
+    readings = [e for e in store.read("plant", 0, 1000) if not e.record.only]
+    assert told + len(readings) == 200
+    assert len(events(store, "plant")) < 150, "not one for each"
+    store.close()
+
+
+def test_a_damaged_file_is_set_aside_and_what_can_be_read_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    store = Store(path, UPLINKS)
+    for _ in range(20):
+        store.commit([noise(RecordClass.EVENTS)], {}, sync=True)
+    before = {entry.seq: entry.record.body for entry in store.read("plant", 0, 100)}
+    store.close()
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 4096] = os.urandom(4096)
+    path.write_bytes(content)
+
+    store = Store(path, UPLINKS)
+    after = {e.seq: e.record.body for e in store.read("plant", 0, 100) if not e.record.only}
+    assert 15 <= len(after) < 20
+    assert after.items() <= before.items()
+    (event,) = events(store, "plant")
+    assert {"first": 1, "last": 20, "count": 20 - len(after)}.items() <= event.detail.items()
+    aside = tmp_path / str(event.detail["file"])
+    assert aside.read_bytes() == bytes(content), "nobody has touched it"
+    assert store.commit([record("next")], {}, sync=True)["plant"][0].seq > 20
+    store.close()
+
+
+def test_no_number_is_given_twice_when_the_file_is_no_journal_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    store = Store(path, UPLINKS)
+    store.commit([record(str(i)) for i in range(50)], {}, sync=True)
+    store.close()
+    path.write_bytes(b"this is not a database, and long enough to be looked at" * 100)
+    store = Store(path, UPLINKS)
+    (event,) = events(store, "plant")
+    assert (event.kind, event.detail["last"]) == ("journal_damaged", 50)
+    assert store.commit([record("next")], {}, sync=True)["plant"][0].seq == 52
+    assert [p.read_bytes()[:4] for p in tmp_path.glob("j.db.damaged-*")] == [b"this"]
+    store.close()
+
+
+def test_a_gap_is_told_to_the_uplink_whose_numbers_it_names_and_to_no_other(tmp_path: Path) -> None:
+    """To another one its numbers would be those of other records, which it would then not wait for."""
+    store = Store(tmp_path / "j.db", {"plant": ALL, "region": frozenset({RecordClass.STATES})}, boot="monday")
+    store.commit([record("1"), record("2", RecordClass.STATES)], {}, sync=True)
+    left = cut_power(tmp_path, "after")
+    store.close()
+    store = Store(left, {"plant": ALL, "region": frozenset({RecordClass.STATES})}, boot="tuesday")
+    assert [event.detail["first"] for event in events(store, "plant")] == [3]
+    assert [event.detail["first"] for event in events(store, "region")] == [2], "though it carries no events"
+    store.close()
+
+
+def test_a_full_disk_loses_nothing_of_what_was_recorded(tmp_path: Path) -> None:
+    store = Store(tmp_path / "j.db", {"plant": ALL})
+    store.commit([record("1")], {}, sync=True)
+    store.commit([record("2")], {}, sync=False)
+    store._db.execute("PRAGMA max_page_count = 1")
+    for _ in range(3):
+        with pytest.raises(sqlite3.OperationalError):
+            store.commit([noise(RecordClass.EVENTS, 100_000)], {}, sync=True)
+    assert [e.seq for e in store.read("plant", 0, 10)] == [1, 2]
+    store.close()
+    store = Store(tmp_path / "j.db", {"plant": ALL})
+    assert [e.record.body for e in store.read("plant", 0, 10)] == [b"1", b"2"]
     store.close()
 
 
