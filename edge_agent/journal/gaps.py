@@ -10,6 +10,11 @@ NUMBERS_LOST = "numbers_lost"
 THINNED = "thinned"
 DAMAGED = "journal_damaged"
 
+NOT_KEPT = "not_kept"
+"""Delivered so long ago that it is kept no longer."""
+NOT_GIVEN = "not_given"
+"""No record has this number yet."""
+
 _WORDS = {
     NUMBERS_LOST: "given to readings that a power cut took, or to none; they do not come again",
     THINNED: "kept no longer: the journal was full, or they were too old before they could be delivered",

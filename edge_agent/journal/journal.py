@@ -159,6 +159,14 @@ class Journal:
             async with self._committed:  # only numbers that do not come lie behind `after_seq` so far
                 await self._committed.wait()
 
+    async def again(self, uplink: str, first: int, last: int) -> tuple[list[Entry], list[Gap]]:
+        """What is kept of these numbers, acknowledged or not, and why the others do not come.
+
+        Raises sqlite3.Error, OSError.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._store.again, uplink, first, last)
+
     def _to_sync(self) -> None:
         if not self._unsynced:
             self._unsynced = True

@@ -22,7 +22,7 @@ from edge_agent.journal.file import (
     read_cursors,
     save_cursor,
 )
-from edge_agent.journal.gaps import DAMAGED, NUMBERS_LOST, THINNED, Gap, announcement
+from edge_agent.journal.gaps import DAMAGED, NOT_GIVEN, NOT_KEPT, NUMBERS_LOST, THINNED, Gap, announcement
 from edge_agent.journal.limits import THINNED as THINNED_CLASSES
 from edge_agent.journal.limits import Limits
 from edge_agent.journal.numbers import Numbers, NumbersFile, Reserved
@@ -471,6 +471,33 @@ class Store:
                 raise DamagedRunError("it is not what should be there")
             self._decoded[uplink] = run_id, run
         return run
+
+    def again(self, uplink: str, first: int, last: int) -> tuple[list[Entry], list[Gap]]:
+        """What is kept of these numbers, and why the others do not come: each gap without a hole.
+
+        `count` of a gap is how many numbers it has. Raises sqlite3.Error, OSError.
+        """
+        return self._sound(lambda: self._again(uplink, first, last))
+
+    def _again(self, uplink: str, first: int, last: int) -> tuple[list[Entry], list[Gap]]:
+        entries = [e for e in self._read(uplink, first - 1, last - first + 1) if e.seq <= last]
+        gone: list[Gap] = []
+        at = first
+        for seq in [*(entry.seq for entry in entries), last + 1]:
+            if seq > at:
+                gone.append(Gap(self._reason(uplink, at), at, seq - 1, seq - at))
+            at = seq + 1
+        return entries, gone
+
+    def _reason(self, uplink: str, seq: int) -> str:
+        """Why a number does not come."""
+        if seq > self.cursors[uplink].last_seq:
+            return NOT_GIVEN
+        row = self._db.execute(
+            "SELECT kind FROM gaps WHERE uplink = ? AND first <= ? AND last >= ? ORDER BY id LIMIT 1",
+            (uplink, seq, seq),
+        ).fetchone()
+        return NOT_KEPT if row is None else str(row[0])
 
     # Keeping within limits.
 

@@ -13,12 +13,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.models import MqttUplinkOptions, TlsOptions
 from edge_agent.contract.messages import Status, encode, number
-from edge_agent.contract.topics import RETAINED, RecordClass, Topics
+from edge_agent.contract.topics import REPLAY_REQUEST, REPLAY_RESPONSE, RETAINED, RecordClass, Topics
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Entry
 from edge_agent.model.backoff import Backoff
 from edge_agent.model.clock import CLOCK
 from edge_agent.uplinks.mqtt_connection import Address, MqttConnection, MqttError
+from edge_agent.uplinks.replay import Replays
 from edge_agent.uplinks.window import Window
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class MqttUplink:
         self._expiry_s = {RecordClass(name): round(limit) for name, limit in options.expiry.items()}
         self._by_mid: dict[int, Entry] = {}
         self._window = Window(journal.acknowledged(self.id))
+        self._replays = Replays(self.id, journal)
         self._news = asyncio.Event()
         self._refused: asyncio.Future[None] | None = None
         self._refused_seq = 0
@@ -126,6 +128,7 @@ class MqttUplink:
                 tasks.create_task(self._keep_status(connection))
                 tasks.create_task(self._deliver(connection))
                 tasks.create_task(self._until_refused())
+                tasks.create_task(self._answer(connection))
                 tasks.create_task(self._until_other_files(files))
         finally:
             await connection.close(farewell)
@@ -135,7 +138,8 @@ class MqttUplink:
         failures = []
         for address in self._addresses:
             offline = self._topics.status, encode(self._offline())
-            connection = MqttConnection(self.options, address, offline, self._acknowledged)
+            asked = f"{self.options.root}/{REPLAY_REQUEST}", self._replays.ask
+            connection = MqttConnection(self.options, address, offline, self._acknowledged, asked)
             try:
                 await connection.open()
             except MqttError as error:
@@ -197,6 +201,13 @@ class MqttUplink:
                 continue
             for entry in await self._journal.read(self.id, self._window.sent, room):
                 self._publish(connection, entry)
+
+    async def _answer(self, connection: MqttConnection) -> None:
+        """Send again what is asked for, one request after the other, for ever."""
+        topic = f"{self.options.root}/{REPLAY_RESPONSE}"
+        while True:
+            for answer in await self._replays.answers():
+                connection.publish(topic, answer, retain=False)
 
     def _publish(self, connection: MqttConnection, entry: Entry) -> None:
         record = entry.record

@@ -53,8 +53,10 @@ class MqttConnection:
         address: Address,
         will: tuple[str, bytes],
         acknowledged: Callable[[int, ReasonCode], None],
+        asked: tuple[str, Callable[[bytes], None]],
     ) -> None:
-        """`will` is topic and payload, retained; `acknowledged` is told message id and reason of each PUBACK.
+        """`will` is topic and payload, retained; `acknowledged` is told message id and reason of each PUBACK;
+        `asked` is a topic to subscribe to, and is told the payload of each message there.
 
         Raises OSError, ssl.SSLError for TLS files that cannot be used.
         """
@@ -97,6 +99,8 @@ class MqttConnection:
         client.on_publish = lambda _client, _data, mid, reason, _properties: acknowledged(mid, reason)
         client.on_socket_open = _send_at_once
         client.on_socket_close = lambda *_: self._unwatch()
+        self._asked_topic = asked[0]
+        client.on_message = lambda _client, _data, message: asked[1](bytes(message.payload))
         self._client = client
 
     async def open(self) -> None:
@@ -221,6 +225,8 @@ class MqttConnection:
             self._opened.set_exception(MqttError(f"the broker refuses the connection: {reason}"))
         else:
             self._opened.set_result(properties)
+            # A broker that does not allow it has a platform that asks for nothing.
+            self._client.subscribe(self._asked_topic, qos=1)
 
     def _on_disconnect(
         self,
