@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import ssl
 import time
 import uuid
@@ -312,7 +313,15 @@ class Receiver:
             for gone in answer.gone:
                 self._ledger.excuse(gateway, gone.first, gone.last)
                 items.append(Notice("lost", gateway, "", gone.reason, gone.first, gone.last))
+            self._ask_for_the_rest(gateway, answer)
         return items
+
+    def _ask_for_the_rest(self, gateway: str, answer: ReplayEnd) -> None:
+        """A gateway that answers a part of a request will answer the next part, too."""
+        for (of, (first, last)), hole in self._holes.items():
+            if of == gateway and first <= answer.last < last:
+                hole.since = time.monotonic() - self._rules.patience
+                hole.asked = -math.inf
 
     def _excuse(self, gateway: str, event: Event) -> None:
         """Numbers that the gateway itself says will not come.

@@ -207,7 +207,7 @@ class MqttUplink:
         topic = f"{self.options.root}/{REPLAY_RESPONSE}"
         while True:
             for answer in await self._replays.answers():
-                connection.publish(topic, answer, retain=False)
+                connection.answer(topic, answer)
 
     def _publish(self, connection: MqttConnection, entry: Entry) -> None:
         record = entry.record

@@ -128,6 +128,13 @@ class MqttConnection:
         """Wait until the connection is lost, and raise MqttError."""
         await asyncio.shield(self._lost)
 
+    def answer(self, topic: str, payload: bytes) -> None:
+        """Send at QoS 0, outside of the window: what gets lost is asked for again. Raises MqttError."""
+        info = self._client.publish(topic, payload, qos=0)
+        if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise MqttError(f"cannot send: {paho.error_string(info.rc)}")
+        self._write_rest()
+
     def publish(self, topic: str, payload: bytes, *, retain: bool, expiry_s: int | None = None) -> int:
         """Send at QoS 1; returns the message's id. Raises MqttError.
 

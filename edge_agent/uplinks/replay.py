@@ -13,10 +13,10 @@ from edge_agent.journal.journal import Journal
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 50
+AT_ONCE = 100
 """Messages in one answer: what is new must not wait for what is old, nor a broker drown in it."""
 PAUSE_S = 0.5
-"""Between two answers: so a platform gets 100 messages a second again, whatever it asks for."""
+"""Between two answers: so a platform gets 200 messages a second again, whatever it asks for."""
 WAITING = 20
 """Requests that wait; of more than that the oldest are dropped, and will be asked again."""
 
