@@ -125,6 +125,14 @@ def read_cursors(db: sqlite3.Connection) -> dict[str, tuple[int, int, int]]:
     return cursors
 
 
+def whole(*values: object) -> list[int]:
+    """The values, which are whole numbers if the file is as it was written. Raises DamagedFileError."""
+    numbers = [value for value in values if isinstance(value, int)]
+    if len(numbers) != len(values):
+        raise DamagedFileError(f"numbers expected, and {values} found")
+    return numbers
+
+
 def _checksum(row: Sequence[object]) -> int:
     return zlib.crc32(repr(tuple(row)).encode())
 

@@ -15,7 +15,7 @@ NOT_KEPT = "not_kept"
 NOT_GIVEN = "not_given"
 """No record has this number yet."""
 
-_WORDS = {
+WORDS = {
     NUMBERS_LOST: "given to readings that a power cut took, or to none; they do not come again",
     THINNED: "kept no longer: the journal was full, or they were too old before they could be delivered",
     DAMAGED: "the journal's file was damaged; what could be read of it has been saved",
@@ -42,7 +42,7 @@ def announcement(uplink: str, gap: Gap, now_ms: int, **detail: str | int) -> Rec
         time=now_ms,
         kind=gap.kind,
         subject=uplink,
-        message=_WORDS[gap.kind],
+        message=WORDS[gap.kind],
         detail={"first": gap.first, "last": gap.last, "count": gap.count, **detail},
     )
     return Record(RecordClass.EVENTS, "", encode(event), only=uplink)

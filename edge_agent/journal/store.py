@@ -6,14 +6,11 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from heapq import merge
-from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 from edge_agent.contract.topics import RecordClass
+from edge_agent.journal import thinning
 from edge_agent.journal.file import (
     DamagedFileError,
     JournalFormatError,
@@ -21,6 +18,7 @@ from edge_agent.journal.file import (
     open_file,
     read_cursors,
     save_cursor,
+    whole,
 )
 from edge_agent.journal.gaps import DAMAGED, NOT_GIVEN, NOT_KEPT, NUMBERS_LOST, THINNED, Gap, announcement
 from edge_agent.journal.limits import THINNED as THINNED_CLASSES
@@ -29,6 +27,7 @@ from edge_agent.journal.numbers import Numbers, NumbersFile, Reserved
 from edge_agent.journal.rescue import UNREADABLE, Saved, finish_interrupted, is_damage, rescue
 from edge_agent.journal.runs import DamagedRunError, Entry, Record, Run, joined, unpacked
 from edge_agent.journal.tail import Tail
+from edge_agent.journal.thinning import Kept
 from edge_agent.model.clock import CLOCK
 
 __all__ = ["Cursor", "Entry", "JournalFormatError", "Record", "Store"]
@@ -41,10 +40,6 @@ RESERVE = 1000
 """Numbers are reserved on the medium in blocks of this size, before the first of them is given."""
 GAPS_KEPT = 1000
 """Of the oldest gaps nobody asks for the reason any more."""
-THIN_PART = 20
-"""Thinning goes on until this part of the limit is free, so that it happens, and is told, now and then."""
-REMOVED_AT_ONCE = 1000
-"""Runs of delivered records that go in one transaction."""
 
 
 @dataclass(slots=True)
@@ -55,31 +50,6 @@ class Cursor:
     acked_seq: int
     reserved_seq: int
     """No number above this one has been given out, whatever a power cut took."""
-
-
-@dataclass(slots=True)
-class _Kept:
-    """A run, without its content."""
-
-    id: int
-    record_class: RecordClass
-    from_ms: int
-    to_ms: int
-    count: int
-    numbers: dict[str, int]
-    size: int
-    only: str
-
-    def last(self, uplink: str) -> int:
-        return self.numbers[uplink] + self.count - 1
-
-
-def _whole(*values: object) -> list[int]:
-    """The values, which are whole numbers if the file is as it was written. Raises DamagedFileError."""
-    whole = [value for value in values if isinstance(value, int)]
-    if len(whole) != len(values):
-        raise DamagedFileError(f"numbers expected, and {values} found")
-    return whole
 
 
 def boot_id() -> str:
@@ -202,14 +172,14 @@ class Store:
                 raise DamagedFileError(f"{name} has numbers that were not given")
         self._find_next_run()
         for name, kind, *gap in self._db.execute("SELECT uplink, kind, first, last, count FROM gaps"):
-            first, last, count = _whole(*gap)
+            first, last, count = whole(*gap)
             if name in self.gaps and name in self.cursors and last > self.cursors[name].acked_seq:
                 self.gaps[name].append(Gap(kind, first, last, count))
         return bool(self._db.execute("SELECT id FROM boot").fetchone() == (boot,))
 
     def _find_next_run(self) -> None:
         row = self._db.execute("SELECT 1 + coalesce(max(id), 0) FROM runs").fetchone()
-        (self._next_run,) = _whole(*row)
+        (self._next_run,) = whole(*row)
 
     def _take_saved(self, saved: Saved) -> None:
         """What could be read of a damaged file, for the new one says nothing yet."""
@@ -509,17 +479,20 @@ class Store:
         return self._sound(self._tidy)
 
     def _tidy(self) -> bool:
+        limits, now = self._limits, self._now_ms()
         with self._transaction():
             self._write_unsaved()
-            excess = self._used() - self._limits.max_bytes
-            wanted = excess + self._limits.max_bytes // THIN_PART if excess > 0 else 0
-            removed = self._remove_delivered(wanted)
+            excess = thinning.used_bytes(self._db) - limits.max_bytes
+            wanted = excess + limits.max_bytes // thinning.THIN_PART if excess > 0 else 0
+            acked = {name: cursor.acked_seq for name, cursor in self.cursors.items()}
+            removed = thinning.delivered(self._db, acked, now - limits.delivered_ms, wanted)
+            thinning.delete(self._db, removed, self.cursors)
             wanted -= sum(run.size for run in removed)
-            more = len(removed) >= REMOVED_AT_ONCE
+            more = len(removed) >= thinning.REMOVED_AT_ONCE
             if not more:
-                wanted -= self._thin_old()
+                wanted -= self._thin(thinning.too_old(self._db, limits, now))
                 for classes in THINNED_CLASSES:
-                    wanted -= self._thin_for_room(classes, wanted)
+                    wanted -= self._thin(thinning.for_room(self._db, classes, wanted))
             self._save_cursors()
         self._written()
         self._decoded.clear()
@@ -527,82 +500,12 @@ class Store:
         self._tell_over_limit(wanted > 0 and not more)
         return more
 
-    def _used(self) -> int:
-        """Bytes of the file that hold something."""
-        pages, free, size = (
-            self._db.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
+    def _thin(self, runs: Sequence[Kept]) -> int:
+        """Delete these, and announce by class and uplink what it had not acknowledged.
 
-    def _oldest(self, record_class: RecordClass) -> Iterator[_Kept]:
-        """The runs of a class, oldest first."""
-        rows = self._db.execute(
-            "SELECT id, from_ms, to_ms, count, numbers, length(content), only FROM runs WHERE class = ?"
-            " ORDER BY id",
-            (record_class.value,),
-        )
-        for run_id, from_ms, to_ms, count, numbers, size, only in rows:
-            _whole(run_id, from_ms, to_ms, count, size)
-            try:
-                given = msgspec.json.decode(numbers, type=dict[str, int])
-            except (msgspec.MsgspecError, TypeError) as error:
-                raise DamagedFileError(f"numbers of run {run_id}: {error}") from error
-            yield _Kept(run_id, record_class, from_ms, to_ms, count, given, size, only)
-
-    def _is_delivered(self, run: _Kept) -> bool:
-        """Whether no uplink waits for it."""
-        return all(
-            run.last(name) <= self.cursors[name].acked_seq for name in run.numbers if name in self.cursors
-        )
-
-    def _remove_delivered(self, wanted: int) -> list[_Kept]:
-        """What every uplink has, if it is kept long enough or its room is wanted."""
-        kept_from = self._now_ms() - self._limits.delivered_ms
-        removed: list[_Kept] = []
-        for record_class in RecordClass:
-            for run in self._oldest(record_class):
-                if len(removed) >= REMOVED_AT_ONCE or (run.to_ms >= kept_from and wanted <= 0):
-                    break
-                if self._is_delivered(run):
-                    removed.append(run)
-                    wanted -= run.size
-                elif not run.only:  # those behind it are not delivered either
-                    break
-        self._delete(removed)
-        return removed
-
-    def _thin_old(self) -> int:
-        """Thin what is too old, when enough of it is; returns about how many bytes are free now."""
-        freed = 0
-        for record_class, keep_ms in self._limits.keep_ms.items():
-            horizon = self._now_ms() - keep_ms
-            old: list[_Kept] = []
-            for run in self._thinnable(record_class):
-                if run.to_ms >= horizon:
-                    break
-                old.append(run)
-            if old and old[0].to_ms < horizon - keep_ms // THIN_PART:
-                freed += self._thin(old)
-        return freed
-
-    def _thin_for_room(self, classes: Iterable[RecordClass], wanted: int) -> int:
-        """Thin the oldest of these classes; returns about how many bytes are free now."""
-        chosen: list[_Kept] = []
-        freed = 0
-        for run in merge(*map(self._thinnable, classes), key=attrgetter("id")):
-            if freed >= wanted:
-                break
-            chosen.append(run)
-            freed += run.size
-        return self._thin(chosen)
-
-    def _thinnable(self, record_class: RecordClass) -> Iterator[_Kept]:
-        return (run for run in self._oldest(record_class) if not run.only)
-
-    def _thin(self, runs: Sequence[_Kept]) -> int:
-        """Delete these, and announce by class and uplink what it had not acknowledged."""
-        self._delete(runs)
+        Returns about how many bytes are free now.
+        """
+        thinning.delete(self._db, runs, self.cursors)
         for record_class in sorted({run.record_class for run in runs}):
             of_class = [run for run in runs if run.record_class is record_class]
             for name, cursor in self.cursors.items():
@@ -610,23 +513,13 @@ class Store:
                 if not missed:
                     continue
                 first = max(missed[0].numbers[name], cursor.acked_seq + 1)
-                kept = first - missed[0].numbers[name]
-                count = sum(run.count for run in missed) - kept
+                had = first - missed[0].numbers[name]
+                count = sum(run.count for run in missed) - had
                 gap = Gap(THINNED, first, missed[-1].last(name), count)
                 times = {"from": missed[0].from_ms, "to": missed[-1].to_ms}
                 log.warning("journal: %d %s for %s are thinned", count, record_class, name)
                 self._announce(name, gap, **{"class": record_class.value}, **times)
         return sum(run.size for run in runs)
-
-    def _delete(self, runs: Iterable[_Kept]) -> None:
-        for run in runs:
-            self._db.execute("DELETE FROM runs WHERE id = ?", (run.id,))
-            for name, first in run.numbers.items():
-                done = self._db.execute(
-                    "DELETE FROM places WHERE uplink = ? AND first = ? AND run = ?", (name, first, run.id)
-                )
-                if name in self.cursors and done.rowcount != 1:
-                    raise DamagedFileError(f"run {run.id} is not in its place")
 
     def _find_newest(self) -> None:
         self.newest = {name: self._newest(name) for name in self.cursors}
@@ -636,7 +529,7 @@ class Store:
         row = self._db.execute(
             "SELECT last FROM places WHERE uplink = ? ORDER BY first DESC LIMIT 1", (uplink,)
         ).fetchone()
-        return 0 if row is None else _whole(*row)[0]
+        return 0 if row is None else whole(*row)[0]
 
     def _tell_over_limit(self, over: bool) -> None:
         if over and not self.over_limit:
