@@ -17,6 +17,9 @@ THIN_PART = 20
 REMOVED_AT_ONCE = 1000
 """Runs of delivered records that go in one transaction."""
 
+BELIEVED_MS = 1_704_067_200_000
+"""2024-01-01. A gateway without a battery begins in a year before it: what it records then is not old."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -71,7 +74,8 @@ def too_old(db: sqlite3.Connection, limits: Limits, now_ms: int) -> list[Kept]:
         for run in _thinnable(db, record_class):
             if run.to_ms >= horizon:
                 break
-            old.append(run)
+            if run.to_ms >= BELIEVED_MS:
+                old.append(run)
         if old and old[0].to_ms < horizon - keep_ms // THIN_PART:
             chosen += old
     return chosen

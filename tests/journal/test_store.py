@@ -293,6 +293,17 @@ def test_what_is_too_old_is_thinned_as_a_range_and_told_after_a_restart(tmp_path
     store.close()
 
 
+def test_what_a_clock_recorded_that_was_not_set_yet_is_not_old(tmp_path: Path) -> None:
+    clock = Hours()
+    now, clock.now_ms = clock.now_ms, 0
+    store = Store(tmp_path / "j.db", {"plant": ALL}, limits=SMALL, now_ms=clock)
+    store.commit([record("1")], {}, sync=True)
+    clock.now_ms = now
+    store.tidy()
+    assert [e.record.body for e in store.read("plant", 0, 10)] == [b"1"]
+    store.close()
+
+
 def test_the_file_stays_within_its_limit_while_nobody_takes_anything(tmp_path: Path) -> None:
     store = Store(tmp_path / "j.db", {"plant": ALL}, limits=SMALL)
     for _ in range(200):
