@@ -182,6 +182,11 @@ class MqttUplinkOptions(Options):
         default_factory=dict,
         description="MQTT 5: how long the broker keeps such messages for a receiver that is away",
     )
+    replay: bool = Field(
+        default=True,
+        description="Send again what the platform asks for; false for a broker that closes the connection"
+        " of who subscribes",
+    )
 
     @model_validator(mode="after")
     def _password_with_username(self) -> "MqttUplinkOptions":

@@ -75,11 +75,11 @@ class Run(msgspec.Struct, array_like=True):
             return []
         first = self.numbers[uplink]
         start = max(0, after + 1 - first)
-        columns = zip(self.subjects, self.bodies, self.readings, strict=True)
+        part = slice(start, start + limit)
+        columns = zip(self.subjects[part], self.bodies[part], self.readings[part], strict=True)
         return [
             Entry(first + index, Record(self.record_class, subject, body, readings, self.only))
-            for index, (subject, body, readings) in enumerate(columns)
-            if start <= index < start + limit
+            for index, (subject, body, readings) in enumerate(columns, start)
         ]
 
     def goes_on_with(self, other: "Run") -> bool:

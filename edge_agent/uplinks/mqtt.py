@@ -138,7 +138,9 @@ class MqttUplink:
         failures = []
         for address in self._addresses:
             offline = self._topics.status, encode(self._offline())
-            asked = f"{self.options.root}/{REPLAY_REQUEST}", self._replays.ask
+            asked = (
+                (f"{self.options.root}/{REPLAY_REQUEST}", self._replays.ask) if self.options.replay else None
+            )
             connection = MqttConnection(self.options, address, offline, self._acknowledged, asked)
             try:
                 await connection.open()

@@ -53,7 +53,7 @@ class MqttConnection:
         address: Address,
         will: tuple[str, bytes],
         acknowledged: Callable[[int, ReasonCode], None],
-        asked: tuple[str, Callable[[bytes], None]],
+        asked: tuple[str, Callable[[bytes], None]] | None = None,
     ) -> None:
         """`will` is topic and payload, retained; `acknowledged` is told message id and reason of each PUBACK;
         `asked` is a topic to subscribe to, and is told the payload of each message there.
@@ -99,8 +99,10 @@ class MqttConnection:
         client.on_publish = lambda _client, _data, mid, reason, _properties: acknowledged(mid, reason)
         client.on_socket_open = _send_at_once
         client.on_socket_close = lambda *_: self._unwatch()
-        self._asked_topic = asked[0]
-        client.on_message = lambda _client, _data, message: asked[1](bytes(message.payload))
+        self._asked_topic = ""
+        if asked is not None:
+            self._asked_topic, ask = asked
+            client.on_message = lambda _client, _data, message: ask(bytes(message.payload))
         self._client = client
 
     async def open(self) -> None:
@@ -232,8 +234,9 @@ class MqttConnection:
             self._opened.set_exception(MqttError(f"the broker refuses the connection: {reason}"))
         else:
             self._opened.set_result(properties)
-            # A broker that does not allow it has a platform that asks for nothing.
-            self._client.subscribe(self._asked_topic, qos=1)
+            if self._asked_topic:
+                # A broker that does not allow it has a platform that asks for nothing.
+                self._client.subscribe(self._asked_topic, qos=1)
 
     def _on_disconnect(
         self,

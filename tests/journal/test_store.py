@@ -341,6 +341,22 @@ def test_a_damaged_file_is_set_aside_and_what_can_be_read_goes_on(tmp_path: Path
     store.close()
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_rescue_that_was_cut_off_is_finished_or_forgotten(tmp_path: Path, whole: bool) -> None:
+    path, new = tmp_path / "j.db", tmp_path / "j.db.new"
+    store = Store(path, UPLINKS)
+    store.commit([record("1")], {}, sync=True)
+    store.close()
+    if whole:
+        path.rename(new)
+    else:
+        new.write_bytes(path.read_bytes()[:5000])
+    store = Store(path, UPLINKS)
+    assert [e.record.body for e in store.read("plant", 0, 10)] == [b"1"]
+    assert not new.exists()
+    store.close()
+
+
 def test_no_number_is_given_twice_when_the_file_is_no_journal_any_more(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     store = Store(path, UPLINKS)
