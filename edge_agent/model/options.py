@@ -32,13 +32,17 @@ Duration = Annotated[
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|GB)")
 _BYTES = {"MB": 10**6, "GB": 10**9}
+_LARGEST = 10**15
 
 
 def _bytes(value: object) -> int:
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError("expected a number with its unit: 200MB, 1GB or 1.5GB")
-    return round(float(match[1]) * _BYTES[match[2]])
+    size = float(match[1]) * _BYTES[match[2]]
+    if size > _LARGEST:
+        raise ValueError("expected a size that a disk may have")
+    return round(size)
 
 
 Size = Annotated[

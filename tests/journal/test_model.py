@@ -76,10 +76,9 @@ class JournalAgainstModel(RuleBasedStateMachine):
 
     def learn(self) -> None:
         """What can be read is what is given; an event excuses what it names."""
-        for name in self.carries:
-            uplink = self.uplinks[name]
+        for name in 2 * list(self.carries):  # reading for one may find damage, which is told to all
             for entry in self.store.read(name, 0, 10**6):
-                self.take(uplink, entry)
+                self.take(self.uplinks[name], entry)
 
     def take(self, uplink: Uplink, entry: Entry) -> None:
         body = entry.record.body
@@ -256,6 +255,7 @@ class JournalAgainstModel(RuleBasedStateMachine):
 
     @invariant()
     def what_was_given_is_there_or_is_answered_for(self) -> None:
+        self.learn()
         for name in self.carries:
             uplink = self.uplinks[name]
             entries = self.store.read(name, uplink.acked, 10**6)
