@@ -13,7 +13,7 @@ from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
 from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
-from edge_agent.config.models import AnyUplinkOptions, SparkplugUplinkOptions
+from edge_agent.config.models import AnyUplinkOptions, JournalOptions, SparkplugUplinkOptions
 from edge_agent.config.site import Site, counting, stale_after_ms, tag_sets
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Status
@@ -25,6 +25,7 @@ from edge_agent.indicators.connected import ConnectedVersions
 from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.indicators.running_day import RunningDay
 from edge_agent.journal.journal import Journal
+from edge_agent.journal.limits import Limits
 from edge_agent.journal.lock import DataDirLock
 from edge_agent.journal.store import Record
 from edge_agent.keeping import HistoryKeeper
@@ -88,6 +89,7 @@ class Agent:
             self.journal = Journal(
                 site.data_dir / "journal.db",
                 {u.id: frozenset(RecordClass(name) for name in u.carries) for u in site.uplinks},
+                journal_limits(site.journal),
             )
             self.recorder = Recorder(site, self._key, self.journal)
             self.uplinks = [self._uplink(options) for options in site.uplinks]
@@ -109,6 +111,7 @@ class Agent:
             ConnectionSupervisor(load_driver(c.driver)(c, tag_sets(c)), self, phase)
             for c, phase in zip(enabled, phases(len(enabled)), strict=True)
         ]
+        self._journal_failed = False
         self._acquisition: list[asyncio.Task[None]] = []
         self._services: list[asyncio.Task[None]] = []
 
@@ -179,14 +182,6 @@ class Agent:
             configuration=self.site.digest,
             down_ms=self.resumed_after_ms,
         )
-        for uplink, (first, last) in self.journal.lost_numbers.items():
-            self._event(
-                "numbers_lost",
-                "given to readings that a power cut took, or to none; they do not come again",
-                uplink,
-                first=first,
-                last=last,
-            )
         if self.recorder.key_before is not None:
             self._event(
                 "key_changed",
@@ -373,7 +368,6 @@ class Agent:
 
     async def _keep_house(self) -> None:
         saved_at = 0.0
-        journal_failure: str | None = None
         loop = asyncio.get_running_loop()
         while True:
             with suppress(TimeoutError):
@@ -384,15 +378,22 @@ class Agent:
             self.tracker.check_stale(now)
             for equipment in self._connected:
                 self._announce(equipment, now)
-            if self.journal.failure and not journal_failure:
-                self._event("journal_failed", self.journal.failure)
-            journal_failure = self.journal.failure
+            self._tell_of_journal()
             if self._keeper.unsaved or self._save_soon.is_set() or loop.time() - saved_at > ALIVE_EVERY_S:
                 self._save_soon.clear()
                 await self._save_history()
                 saved_at = loop.time()
             if not self._keeper.unsaved:
                 await self._fill_unknown_time()
+
+    def _tell_of_journal(self) -> None:
+        """Say once that the disk takes nothing, and once that it does again."""
+        failure = self.journal.failure
+        if failure is not None and not self._journal_failed:
+            self._event("journal_failed", failure)
+        elif failure is None and self._journal_failed:
+            self._event("journal_recovered", "the disk takes records again", dropped=self.journal.dropped)
+        self._journal_failed = failure is not None
 
     def _follow_clock(self) -> None:
         if abs(CLOCK.offset_ms()) < CLOCK_STEP_MS:
@@ -451,6 +452,14 @@ class Agent:
                     "ms": sum(ends) - sum(o.start_ms for o in filled),
                 },
             )
+
+
+def journal_limits(options: JournalOptions) -> Limits:
+    return Limits(
+        options.max_size,
+        {RecordClass(name): round(1000 * seconds) for name, seconds in options.keep.model_dump().items()},
+        round(1000 * options.keep_delivered),
+    )
 
 
 def _named(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

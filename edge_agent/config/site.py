@@ -18,6 +18,7 @@ from edge_agent.config.models import (
     Configuration,
     GatewayOptions,
     IndicatorOptions,
+    JournalOptions,
     SparkplugUplinkOptions,
     StateOptions,
     configuration_model,
@@ -58,6 +59,7 @@ class Site:
     definitions: tuple[Definition, ...] = field(repr=False)
     """Those that figures are worked out by."""
     states: StateOptions = field(repr=False)
+    journal: JournalOptions = field(repr=False)
     calendars: Mapping[str, CalendarOptions] = field(repr=False)
     sharing: SharingOptions | None = field(repr=False)
     digest: str
@@ -239,6 +241,7 @@ def _site(
         indicators=configuration.indicators,
         definitions=definitions,
         states=configuration.states,
+        journal=configuration.journal,
         calendars=configuration.calendars,
         sharing=configuration.sharing,
         digest=_digest(configuration, register, definitions),

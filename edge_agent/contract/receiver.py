@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import ssl
 import time
 import uuid
@@ -40,6 +41,8 @@ SESSION_EXPIRY_S = 7 * 86_400
 """How long the broker keeps messages for a receiver that is away."""
 KEEPALIVE_S = 30
 LOOK_EVERY_S = 1.0
+_GAPS = ("numbers_lost", "thinned", "journal_damaged")
+"""Events that say which numbers do not come."""
 AT_ONCE = 500
 """Messages that are accounted for in one transaction at most."""
 REQUEST_LIMIT = 1000
@@ -342,13 +345,32 @@ class Receiver:
             for gone in answer.gone:
                 self._ledger.excuse(gateway, gone.first, gone.last)
                 items.append(Notice("lost", gateway, "", gone.reason, gone.first, gone.last))
+            self._ask_for_the_rest(gateway, answer)
         return items
 
+    def _ask_for_the_rest(self, gateway: str, answer: ReplayEnd) -> None:
+        """A gateway that answers a part of a request will answer the next part, too."""
+        for (of, (first, last)), hole in self._holes.items():
+            if of == gateway and first <= answer.last < last:
+                hole.since = time.monotonic() - self._rules.patience
+                hole.asked = -math.inf
+
     def _excuse(self, gateway: str, event: Event) -> None:
-        """Numbers that the gateway itself says will not come."""
+        """Numbers that the gateway itself says will not come.
+
+        What it keeps of them was sent before this event. If more are missing than it says, one was lost on
+        its way: then it is asked for, and the answer says of each number what it is.
+        """
         first, last = event.detail["first"], event.detail["last"]
-        if event.kind in ("numbers_lost", "thinned") and isinstance(first, int) and isinstance(last, int):
-            self._ledger.excuse(gateway, first, last)
+        count = event.detail.get("count")
+        if event.kind not in _GAPS or not (isinstance(first, int) and isinstance(last, int)):
+            return
+        if isinstance(count, int):
+            holes = self._ledger.missing(gateway, last)
+            missing = sum(max(0, min(last, high) - max(first, low) + 1) for low, high in holes)
+            if missing > count:
+                return
+        self._ledger.excuse(gateway, first, last)
 
     def _look_for_holes(self) -> tuple[list[Notice], list[tuple[str, bytes]]]:
         """What to tell of holes, and what to ask for: topic and payload."""

@@ -31,6 +31,28 @@ Duration = Annotated[
 ]
 """Seconds; written with a unit."""
 
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|GB)")
+_BYTES = {"MB": 10**6, "GB": 10**9}
+_LARGEST = 10**15
+
+
+def _bytes(value: object) -> int:
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("expected a number with its unit: 200MB, 1GB or 1.5GB")
+    size = float(match[1]) * _BYTES[match[2]]
+    if size > _LARGEST:
+        raise ValueError("expected a size that a disk may have")
+    return round(size)
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(_bytes),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*(MB|GB)$", "examples": ["200MB", "1GB"]}),
+]
+"""Bytes; written with a unit."""
+
 EquipmentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 """Travels as a topic level and as a database tag, so no blanks, slashes or wildcards."""
 
