@@ -15,6 +15,7 @@ from edge_agent.config.json_schema import ConfigurationSchema
 from edge_agent.config.models import (
     DEFAULT_CALENDAR,
     Configuration,
+    ConsoleOptions,
     GatewayOptions,
     IndicatorOptions,
     MqttUplinkOptions,
@@ -58,6 +59,7 @@ class Site:
     states: StateOptions = field(repr=False)
     calendars: Mapping[str, CalendarOptions] = field(repr=False)
     sharing: SharingOptions | None = field(repr=False)
+    console: ConsoleOptions | None = field(repr=False)
     digest: str
     """SHA-256 (hex) of the configuration as resolved, with the register, without secrets."""
     hidden: Hidden = field(repr=False, compare=False)
@@ -231,6 +233,7 @@ def _site(
         states=configuration.states,
         calendars=configuration.calendars,
         sharing=configuration.sharing,
+        console=configuration.console,
         digest=_digest(configuration, register, definitions),
         hidden=hidden,
     )
