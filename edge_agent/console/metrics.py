@@ -16,7 +16,7 @@ from edge_agent.model.state import MachineState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_QUANTILES = {"response_p50": "0.5", "response_p90": "0.9", "response_p95": "0.95", "response_p99": "0.99"}
+_PERCENTILES = {"response_p50": "50", "response_p90": "90", "response_p95": "95", "response_p99": "99"}
 
 
 class AgentMetrics(Collector):
@@ -184,8 +184,8 @@ def _diagnostics(connections: list[ConnectionView]) -> Iterator[Metric]:
     load = GaugeMetricFamily("edge_agent_bus_load_ratio", "Load of a bus", labels=[*of, "kind"])
     response = GaugeMetricFamily(
         "edge_agent_response_seconds",
-        "Time from request to answer that this share of the latest answers kept within",
-        labels=[*of, "quantile"],
+        "Time from request to answer that this percentage of the latest answers kept within",
+        labels=[*of, "percentile"],
     )
     for connection in connections:
         for one in connection.diagnostics:
@@ -198,8 +198,8 @@ def _diagnostics(connections: list[ConnectionView]) -> Iterator[Metric]:
                 bytes_.add_metric([*labels, one.name], one.value)
             elif one.unit == "%":
                 load.add_metric([*labels, one.name], one.value / 100)
-            elif one.name in _QUANTILES and one.unit == "ms":
-                response.add_metric([*labels, _QUANTILES[one.name]], one.value / 1000)
+            elif one.name in _PERCENTILES and one.unit == "ms":
+                response.add_metric([*labels, _PERCENTILES[one.name]], one.value / 1000)
             elif not one.unit:
                 errors.add_metric([*labels, one.name], one.value)
     yield from (requests, answers, errors, bytes_, load, response)
