@@ -1,6 +1,8 @@
 /* Words, numbers and times as people read them. */
 "use strict";
 
+var PAGES = {};
+var DATA = {};
 var WORDS = {};
 var LANGUAGE = "zh";
 var ZONE = "Asia/Shanghai";
