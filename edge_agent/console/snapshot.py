@@ -307,7 +307,8 @@ class Snapshots:
             denominator=definition.denominator,
             numerator=definition.numerator,
             connected=_connected(definition.connected),
-            time_ms=statements.time if statements is not None else None,
+            from_ms=statements.from_ if statements is not None else None,
+            time_ms=statements.to if statements is not None else None,
             figures=[one for one in figures if lines or one.scope.level != "line"],
         )
 

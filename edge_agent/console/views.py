@@ -204,7 +204,8 @@ class JournalView:
 
 @dataclass(frozen=True, slots=True)
 class IndicatorView:
-    """One definition and its newest figures; `time_ms` is null before the first."""
+    """One definition and its newest figures: of the moment `time_ms`, with evidence since `from_ms`; both null
+    before the first."""
 
     definition: DefinitionReference
     standing: str
@@ -214,6 +215,7 @@ class IndicatorView:
     denominator: str
     numerator: str
     connected: str
+    from_ms: int | None
     time_ms: int | None
     figures: Sequence[Figure]
 

@@ -115,7 +115,7 @@ function ruleFacts(one) {
 function figureRows(definition, figures) {
   return figures.map(function (one) {
     return [
-      one.scope.level === "enterprise" ? h("b", {}, scopeText(one.scope)) : scopeText(one.scope),
+      one.scope.level === "line" ? h("span", { "class": "inner" }, one.scope.id) : h("b", {}, scopeText(one.scope)),
       [countText(definition, one.numerator) + " / " + countText(definition, one.denominator)],
       [h("b", {}, rateText(definition, one)), " ", h("small", {}, one.rate === null ? "" : rateUnit(definition))],
       meter(one.rate),
@@ -124,13 +124,13 @@ function figureRows(definition, figures) {
   });
 }
 
-function evidenceTable(heading, lines) {
+function evidenceTable(heading, lines, windowed) {
   var columns = [[t("indicator.equipment"), "id"], [t("indicator.reason")], [t("indicator.state")], [t("indicator.link")],
-    [t("indicator.good"), "num"], [t("indicator.last_good")]];
+    [t("indicator.last_good")]].concat(windowed ? [[t("indicator.good"), "num"]] : []);
   return h("div", {}, h("h3", {}, heading, h("small", {}, lines.length)), lines.length
     ? table(heading, columns, lines.map(function (one) {
       return [[machineLink(one.equipment), h("small", {}, one.workshop)], t("reasons." + one.reason), stateTag(one.state), linkTag(one.link),
-        number(one.good_readings, 0), moment(one.last_good)];
+        moment(one.last_good)].concat(windowed ? [number(one.good_readings, 0)] : []);
     }))
     : h("p", { "class": "quiet" }, t("indicator.none")));
 }
@@ -153,7 +153,7 @@ PAGES.indicator = {
     var one = found.indicator, definition = one.definition, figure = one.figures[0];
     var lines = definition.counts === "process" ? found.processes : found.equipment;
     var show = definition.counts === "process" ? processTable : evidenceTable;
-    function group(test) { return lines.filter(test); }
+    function group(heading, test) { return show(t("indicator." + heading), lines.filter(test), one.from_ms < one.time_ms); }
     return [
       h("div", { "class": "title" }, h("h1", {}, title(definition.title)), h("p", { "class": "big" },
         rateText(definition, figure), h("small", {}, rateUnit(definition)),
@@ -161,14 +161,14 @@ PAGES.indicator = {
       h("div", { "class": "columns" },
         h("div", { "class": "wide" },
           panel(t("indicator.evidence"), [
-            show(t("indicator.not_counted"), group(function (l) { return l.in_denominator && !l.in_numerator; })),
-            show(t("indicator.counted"), group(function (l) { return l.in_numerator; })),
-            show(t("indicator.outside"), group(function (l) { return !l.in_denominator && !l.in_numerator; }))
+            group("not_counted", function (l) { return l.in_denominator && !l.in_numerator; }),
+            group("counted", function (l) { return l.in_numerator; }),
+            group("outside", function (l) { return !l.in_denominator && !l.in_numerator; })
           ])),
         h("div", {},
           panel(t("indicator.definition"), ruleFacts(one)),
-          panel(t("indicator.by_scope"), table(t("indicator.by_scope"), [[t("indicator.scope")], [t("indicator.count"), "num"],
-            [t("indicator.rate"), "num"], ["", "bar"], [t("indicator.unknown"), "num"]], figureRows(definition, one.figures)),
+          panel(t("indicator.by_scope"), table(t("indicator.by_scope"), [[t("indicator.scope"), "scope"], [t("indicator.count"), "num"],
+            [t("indicator.rate"), "num"], ["", "meter-cell"], [t("indicator.unknown"), "num"]], figureRows(definition, one.figures)),
           { note: moment(one.time_ms) }),
           panel(t("indicator.signature"), facts([["Ed25519", digest(found.signature)], [t("register.version"), digest(found.register_digest)]]))))
     ];
@@ -183,7 +183,7 @@ PAGES.indicators = {
     return [
       h("h1", {}, t("indicators.title")),
       panel(t("indicators.figures"), table(t("indicators.figures"),
-        [[t("indicators.subject")], [t("indicator.standing")], [t("indicator.count"), "num"], [t("indicator.rate"), "num"], ["", "bar"],
+        [[t("indicators.subject")], [t("indicator.standing")], [t("indicator.count"), "num"], [t("indicator.rate"), "num"], ["", "meter-cell"],
           [t("indicator.unknown"), "num"]],
         DATA.indicators.map(function (one) {
           var figure = one.figures[0];
@@ -227,7 +227,8 @@ function timeline(day, now) {
       h("rect", { "class": "ground", x: 0, y: 0, width: 1440, height: 40 }), bars,
       marks.slice(1, -1).map(function (hour) {
         return h("line", { x1: 1440 * hour * 3600000 / span, x2: 1440 * hour * 3600000 / span, y1: 0, y2: 40 });
-      })),
+      }),
+      now < day.to_ms && h("line", { "class": "present", x1: 1440 * (now - day.from_ms) / span, x2: 1440 * (now - day.from_ms) / span, y1: 0, y2: 40 })),
     h("div", { "class": "hours", "aria-hidden": "true" }, marks.map(function (hour) {
       return h("span", { "class": hour % 6 ? "minor" : "", style: { left: (100 * hour * 3600000 / span) + "%" } }, (hour < 10 ? "0" : "") + hour + ":00");
     })));
@@ -258,7 +259,7 @@ function hourStrip(day) {
 }
 
 function keyFigures(day) {
-  return table(t("machine.figures"), [["", ""], ["", "num"]], day.figures.map(function (one) {
+  return table(t("machine.figures"), [[t("indicators.title"), "keep"], [t("machine.value"), "why"]], day.figures.map(function (one) {
     var value = one.value === null
       ? h("span", { "class": "quiet" }, one.missing.length ? one.missing.map(function (m) { return t("missing." + m); }).join(", ") : t("reasons." + one.reason))
       : one.unit === "ms" ? duration(one.value) : number(100 * one.value, 1) + " %";
@@ -371,12 +372,17 @@ function diagnosticTable(connection) {
 
 PAGES.connections = {
   needs: function () { return [["connections", 1500]]; },
-  show: function () {
+  show: function (_, overview) {
+    var states = {};
+    overview.machines.forEach(function (one) { states[one.id] = one.state; });
     return [h("h1", {}, t("connections.title")), DATA.connections.map(function (one) {
       var word = !one.enabled ? "disabled" : one.open ? "open" : "closed";
       return h("section", { "class": "panel connection c-" + word, "data-key": one.id },
         h("h2", {}, one.id, h("span", { "class": "badge " + word }, t("connections." + word)), h("small", {}, one.driver + " · " + one.period_s + " s")),
-        h("p", { "class": "chips" }, one.equipment.map(machineLink)),
+        h("p", { "class": "chips" }, one.equipment.map(function (id) {
+          return h("a", { href: "#/machine/" + encodeURIComponent(id), title: t("states." + states[id]) },
+            shape(states[id]), h("span", { "class": "unseen" }, t("states." + states[id])), id);
+        })),
         h("div", { "class": "numbers" }, ["reads", "missed", "opened", "failures"].map(function (name) {
           var count = one[name === "missed" ? "missed_ticks" : name];
           return h("div", { "class": count && (name === "missed" || name === "failures") ? "wrong" : "" }, h("b", {}, number(count, 0)), h("span", {}, t("connections." + name)));

@@ -101,8 +101,7 @@ function eventRows(events) {
 }
 
 function scopeText(scope) {
-  if (scope.level === "enterprise") return t("indicator.enterprise");
-  return scope.level === "line" ? scope.workshop + " / " + scope.id : scope.id;
+  return scope.level === "enterprise" ? t("indicator.enterprise") : scope.id;
 }
 
 function meter(rate) {
