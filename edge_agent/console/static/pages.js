@@ -118,8 +118,8 @@ function figureRows(definition, figures) {
       one.scope.level === "line" ? h("span", { "class": "inner" }, one.scope.id) : h("b", {}, scopeText(one.scope)),
       [countText(definition, one.numerator) + " / " + countText(definition, one.denominator)],
       [h("b", {}, rateText(definition, one)), " ", h("small", {}, one.rate === null ? "" : rateUnit(definition))],
-      meter(one.rate),
-      one.reason ? t("reasons." + one.reason) : one.unknown
+      one.reason ? h("small", {}, t("reasons." + one.reason)) : meter(one.rate),
+      one.unknown
     ];
   });
 }
@@ -259,11 +259,12 @@ function hourStrip(day) {
 }
 
 function keyFigures(day) {
-  return table(t("machine.figures"), [[t("indicators.title"), "keep"], [t("machine.value"), "why"]], day.figures.map(function (one) {
-    var value = one.value === null
-      ? h("span", { "class": "quiet" }, one.missing.length ? one.missing.map(function (m) { return t("missing." + m); }).join(", ") : t("reasons." + one.reason))
-      : one.unit === "ms" ? duration(one.value) : number(100 * one.value, 1) + " %";
-    return [h("span", { title: one.id + "  " + one.formula }, title(one.title)), value];
+  return h("ul", { "class": "figures" }, day.figures.map(function (one) {
+    var why = one.missing.length ? one.missing.map(function (name) { return t("missing." + name); }).join(t("app.comma"))
+      : one.reason && t("reasons." + one.reason);
+    return h("li", { title: one.id + "  " + one.formula }, h("span", {}, title(one.title)),
+      h("b", {}, one.value === null ? "–" : one.unit === "ms" ? duration(one.value) : number(100 * one.value, 1) + " %"),
+      one.value === null && h("small", {}, why));
   }));
 }
 
@@ -446,7 +447,7 @@ PAGES.register = {
         }))
       ]),
       register.processes.length > 0 && panel(t("register.processes"), table(t("register.processes"),
-        [[t("register.id")], [t("register.process")], [t("register.workshop")], [t("register.key")], [t("register.control")]],
+        [[t("register.id")], [t("register.process")], [t("register.workshop")], [t("register.key_process")], [t("register.control")]],
         register.processes.map(function (one) { return [code(one.id), one.name, one.workshop, mark(one.key), one.control.toUpperCase() || "–"]; })))
     ];
   }
