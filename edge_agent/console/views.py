@@ -204,7 +204,7 @@ class JournalView:
 
 @dataclass(frozen=True, slots=True)
 class IndicatorView:
-    """One definition and its newest figures: of the moment `time_ms`, with evidence since `from_ms`; both null
+    """One definition and its newest figures: as of `time_ms`, with evidence since `from_ms`; both are null
     before the first."""
 
     definition: DefinitionReference

@@ -9,6 +9,9 @@ import jsonschema
 import msgspec
 import pytest
 import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from edge_agent.console.views import (
     ConnectionView,
@@ -124,10 +127,12 @@ def test_a_machine_that_does_not_answer_says_why_and_what_to_do(served: Served) 
 
 
 def test_a_machines_day_adds_up(served: Served) -> None:
-    day: MachineDay = read(served, "machines/CNC-01/day")
+    path = "machines/CNC-01/day"
+    until(lambda: len(read(served, path).evidence) > 0, 20)  # the history is written now and then
+    day: MachineDay = read(served, path)
     assert day.to_ms - day.from_ms == 86_400_000
     assert sum(one.ms for one in day.times) == day.known_to_ms - day.from_ms
-    assert any(one.state == "running" for one in day.intervals)
+    assert {one.state for one in day.intervals} - {"unknown"}
     assert [one.good_readings > 0 for one in day.evidence].count(True) >= 1
     assert {one.id for one in day.figures} >= {"availability/iso-22400-2", "oee/iso-22400-2"}
 
@@ -153,7 +158,6 @@ def test_connections_and_uplinks_are_told_as_they_are(served: Served) -> None:
         ("/api/v1/machines/NO-1/day", 404),
         ("/api/v1/machines/CNC-01/day?date=yesterday", 400),
         ("/api/v1/machines/CNC-01/day?date=2999-01-01", 400),
-        ("/api/v1/machines/CNC-01/day?date=2001-01-01", 404),
         ("/api/v1/indicators/no/such", 404),
         ("/api/v1/nothing", 404),
         ("/static/../api.py", 404),
@@ -216,20 +220,20 @@ def test_live_updates_are_less_than_a_second_old(served: Served) -> None:
 def test_the_document_holds_for_whatever_is_asked(served: Served) -> None:
     """schemathesis asks at random, within the document and beside it."""
     schema = schemathesis.openapi.from_dict(served.get("/api/v1/openapi.json").json())
-    schema.config.update(base_url=f"{served.url}/api/v1")
-    asked = 0
-    for result in schema.get_all_operations():
-        operation = result.ok()
-        for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
-            try:
-                cases = operation.as_strategy(generation_mode=mode)
-                case = cases.example()
-            except Exception:  # nothing of the kind can be made for this operation
-                continue
-            response = case.call(session=None)
-            assert response.status_code in (200, 400, 404), (case.path, response.status_code)
-            asked += 1
-    assert asked >= 12
+    asked: set[str] = set()
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
+        operation = found.ok()
+
+        @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @given(case=operation.as_strategy())
+        def ask(case: schemathesis.Case[Any]) -> None:
+            response = case.call(base_url=f"{served.url}/api/v1")
+            case.validate_response(response, excluded_checks=[positive_data_acceptance])
+            asked.add(case.path)
+
+        ask()
+    assert len(asked) == 12
 
 
 def test_metrics_follow_the_conventions_and_the_figures(served: Served) -> None:
@@ -277,9 +281,10 @@ def test_many_browsers_at_once_are_answered_and_one_too_many_is_told(served: Ser
             for _ in range(STREAMS_LIMIT)
         ]
         try:
-            events = [next(stream.iter_lines()) for stream in streams]
-            assert events == ["event: overview"] * STREAMS_LIMIT
-            assert client.get("/api/v1/live").status_code == 503
+            lines = [stream.iter_lines() for stream in streams]  # one that is let go ends its stream
+            assert [next(one) for one in lines] == ["event: overview"] * STREAMS_LIMIT
+            with client.stream("GET", "/api/v1/live") as one_more:
+                assert one_more.status_code == 503
             assert client.get("/api/v1/journal").status_code == 200
         finally:
             for stream in streams:
