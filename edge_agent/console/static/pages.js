@@ -168,7 +168,7 @@ PAGES.indicator = {
         h("div", {},
           panel(t("indicator.definition"), ruleFacts(one)),
           panel(t("indicator.by_scope"), table(t("indicator.by_scope"), [[t("indicator.scope"), "scope"], [t("indicator.count"), "num"],
-            [t("indicator.rate"), "num"], ["", "meter-cell"], [t("indicator.unknown"), "num"]], figureRows(definition, one.figures)),
+            [t("indicator.rate"), "num"], [h("span", { "class": "unseen" }, t("units.share")), "meter-cell"], [t("indicator.unknown"), "num"]], figureRows(definition, one.figures)),
           { note: moment(one.time_ms) }),
           panel(t("indicator.signature"), facts([["Ed25519", digest(found.signature)], [t("register.version"), digest(found.register_digest)]]))))
     ];
@@ -183,11 +183,11 @@ PAGES.indicators = {
     return [
       h("h1", {}, t("indicators.title")),
       panel(t("indicators.figures"), table(t("indicators.figures"),
-        [[t("indicators.subject")], [t("indicator.standing")], [t("indicator.count"), "num"], [t("indicator.rate"), "num"], ["", "meter-cell"],
+        [[t("indicators.subject")], [t("indicator.standing")], [t("indicator.count"), "num"], [t("indicator.rate"), "num"], [h("span", { "class": "unseen" }, t("units.share")), "meter-cell"],
           [t("indicator.unknown"), "num"]],
         DATA.indicators.map(function (one) {
           var figure = one.figures[0];
-          return [h("span", {}, h("a", { href: "#/indicator/" + one.definition.id }, title(one.definition.title)), h("small", {}, one.definition.id)),
+          return [[h("a", { href: "#/indicator/" + one.definition.id }, title(one.definition.title)), h("small", {}, one.definition.id)],
             t("standing." + one.standing)].concat(figure ? figureRows(one.definition, [figure])[0].slice(1) : ["", "–", "", ""]);
         }))),
       panel(t("indicators.statements"), DATA.statements.length ? table(t("indicators.statements"),
@@ -276,8 +276,8 @@ function dayPanels(day, now) {
       latest.map(function (one) {
         return [timeText(one.start_ms), stateTag(one.state), causeText(one.state, one.cause), clock((one.end_ms === null ? now : one.end_ms) - one.start_ms)];
       }))),
-    day.alarms.length > 0 && panel(t("machine.alarms"), table(t("machine.alarms"), [[t("machine.cause")], ["", "num"], [t("machine.lasting"), "num"]],
-      day.alarms.map(function (one) { return [one.cause || "–", tf("machine.alarm_count", { n: one.count }), clock(one.ms)]; })))
+    day.alarms.length > 0 && panel(t("machine.alarms"), table(t("machine.alarms"), [[t("machine.cause")], [t("machine.times"), "num"], [t("machine.lasting"), "num"]],
+      day.alarms.map(function (one) { return [one.cause || "–", one.count, clock(one.ms)]; })))
   ];
 }
 
