@@ -282,7 +282,7 @@ class Snapshots:
             indicator=self._indicator(known),
             equipment=statements.equipment,
             processes=statements.processes,
-            register_digest=statements.register_digest,
+            register_version=statements.register_version,
             key=statements.key,
             signature=statements.signature,
         )

@@ -227,7 +227,7 @@ class IndicatorDetail:
     indicator: IndicatorView
     equipment: Sequence[EquipmentEvidence]
     processes: Sequence[ProcessEvidence]
-    register_digest: str
+    register_version: str
     key: str
     signature: str
 

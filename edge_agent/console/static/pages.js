@@ -170,7 +170,7 @@ PAGES.indicator = {
           panel(t("indicator.by_scope"), table(t("indicator.by_scope"), [[t("indicator.scope"), "scope"], [t("indicator.count"), "num"],
             [t("indicator.rate"), "num"], [h("span", { "class": "unseen" }, t("units.share")), "meter-cell"], [t("indicator.unknown"), "num"]], figureRows(definition, one.figures)),
           { note: moment(one.time_ms) }),
-          panel(t("indicator.signature"), facts([["Ed25519", digest(found.signature)], [t("register.version"), digest(found.register_digest)]]))))
+          panel(t("indicator.signature"), facts([["Ed25519", digest(found.signature)], [t("register.version"), digest(found.register_version)]]))))
     ];
   }
 };
