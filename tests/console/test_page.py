@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from edge_agent.simulator.stage import embedded_broker, free_ports, workshop
 from tests.console.conftest import Served, start
@@ -38,7 +38,6 @@ class Visit:
     page: Page
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    bytes: int = 0
 
     def go(self, served: Served, where: str, language: str) -> None:
         self.page.goto(f"{served.url}/?lang={language}#/{where}")
@@ -65,12 +64,6 @@ def visit(browser: Browser, size: str = "desk") -> Visit:
     )
     page.on("pageerror", lambda error: one.complaints.append(str(error)))
     page.on("request", lambda request: one.requests.append(request.url))
-
-    def weigh(response: Response) -> None:
-        if "/api/" not in response.url:
-            one.bytes += len(response.body())
-
-    page.on("response", weigh)
     return one
 
 
@@ -121,7 +114,12 @@ def test_everybody_can_use_it(browser: Browser, served: Served, axe: str, size: 
 def test_it_is_light(browser: Browser, served: Served) -> None:
     one = visit(browser)
     one.go(served, "overview", "zh")
-    assert 20_000 < one.bytes < LARGEST_KB * 1000
+    sizes = one.page.evaluate(
+        "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+        ".filter(one => !one.name.includes('/api/')).map(one => one.decodedBodySize)"
+    )
+    assert len(sizes) >= 8
+    assert 20_000 < sum(sizes) < LARGEST_KB * 1000
     one.page.close()
 
 
