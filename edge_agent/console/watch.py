@@ -47,7 +47,7 @@ class _Newest:
 
 
 class Watch:
-    """Takes what connections report, in a microsecond or two for each batch."""
+    """Takes what connections report, in some microseconds for each batch."""
 
     def __init__(self) -> None:
         self._newest: dict[str, _Newest] = {}
