@@ -1,5 +1,6 @@
 """REST, live stream and /metrics of a running agent, over HTTP."""
 
+import re
 import subprocess
 import time
 from typing import Any
@@ -30,6 +31,7 @@ from edge_agent.contract.messages import Event
 from edge_agent.model.clock import CLOCK
 from tests.console.conftest import Served
 from tests.console.waiting import until
+from tests.house.documents import ROOT, text_of
 
 ANSWERS: dict[str, Any] = {
     "overview": Overview,
@@ -258,6 +260,29 @@ def test_metrics_follow_the_conventions_and_the_figures(served: Served) -> None:
         < 1
     )
     assert sum(float(v) for name, v in values.items() if name.startswith("edge_agent_equipment{")) == 19
+
+
+def metric_names(served: Served) -> set[str]:
+    lines = served.get("/metrics").text.splitlines()
+    return {
+        line.split()[2].removeprefix("edge_agent_") for line in lines if line.startswith("# TYPE edge_agent_")
+    }
+
+
+def test_every_metric_is_explained(served: Served) -> None:
+    explained = set(re.findall(r"`([a-z_]+)`", text_of(ROOT / "docs" / "console.md")))
+    names = {name for name in metric_names(served) if not name.startswith("uplink_")}
+    assert len(names) > 20
+    assert names - explained == set()
+
+
+def test_the_alerts_are_right_and_ask_for_metrics_that_there_are(served: Served) -> None:
+    rules = ROOT / "configs" / "prometheus" / "alerts.yaml"
+    checked = subprocess.run(["promtool", "check", "rules", rules], capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stderr.decode()
+    asked_for = set(re.findall(r"edge_agent_([a-z_]+)", text_of(rules)))
+    assert len(asked_for) >= 8
+    assert asked_for - metric_names(served) == set()
 
 
 def test_labels_do_not_grow_with_time(served: Served) -> None:

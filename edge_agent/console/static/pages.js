@@ -289,7 +289,7 @@ function valueText(value) {
 
 function tagTable(found) {
   if (!found.tags.length) return h("p", { "class": "quiet" }, t("machine.no_tags"));
-  return table(t("machine.tags"), [[t("machine.tag")], [t("machine.value"), "num"], [t("machine.quality")], [t("machine.source")], [t("machine.received")]],
+  return table(t("machine.tags"), [[t("machine.tag")], [t("machine.value"), "num"], [t("machine.quality")], [t("machine.source"), "time"], [t("machine.received"), "time"]],
     found.tags.map(function (one) {
       return [h("span", {}, code(one.id), one.description && h("small", {}, one.description)),
         [h("b", {}, valueText(one.value)), one.unit && h("small", {}, " " + one.unit)],
