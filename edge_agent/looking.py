@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge_agent.config.site import Site, planned_calendars, stale_after_ms
+from edge_agent.config.site import Site, counting, planned_calendars, stale_after_ms
 from edge_agent.contract.messages import Account, Figure, Statements
 from edge_agent.indicators.calculate import Calculator
 from edge_agent.indicators.claims import (
@@ -118,9 +118,8 @@ def look_at_machine(site: Site, equipment: str, period: Period) -> MachineLook:
                 raise NoHistoryError(f"{site.data_dir}: no agent ran here then or since 该期间无运行记录")
             period = replace(period, to_ms=min(period.to_ms, alive_ms))
             zone = ZoneInfo(site.gateway.timezone)
-            account = MachineTime(history, zone, planned_calendars(site)).account(
-                equipment, period, (), alive_ms
-            )
+            machine_time = MachineTime(history, zone, planned_calendars(site), counting(site))
+            account = machine_time.account(equipment, period, (), alive_ms)
             intervals = [
                 one
                 for one in history.intervals_of(equipment, period.from_ms, period.to_ms)

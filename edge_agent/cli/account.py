@@ -15,17 +15,19 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_agent.cli.evidence import console, table
-from edge_agent.cli.words import MISSING, STATES, duration_text, reason_text
+from edge_agent.cli.words import duration_text, reason_text
 from edge_agent.config.errors import ConfigError, did_you_mean
 from edge_agent.config.site import Site, load_site
 from edge_agent.contract.messages import Account, KeyFigure
-from edge_agent.indicators.kpis import KPIS, Missing
+from edge_agent.indicators.kpis import KPIS, Kpi, Missing
 from edge_agent.indicators.periods import Period, PeriodKind, period_at
 from edge_agent.looking import MachineLook, NoHistoryError, day_text, look_at_machine
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.minutes import MINUTE_MS
+from edge_agent.model.state import MachineState
 from edge_agent.states.reading import EvidenceRow
 from edge_agent.states.tracker import Interval
+from edge_agent.words import MISSING, STATES
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
@@ -111,6 +113,7 @@ def _show(site: Site, found: MachineLook, *, intervals: bool) -> None:
     parts = {
         "时间 Time": _times(account),
         "指标 Key figures": _figures(account.figures),
+        "产量与电量 Pieces and energy": _made(account),
         "报警 Alarms": _alarms(account),
         "联网证据 Evidence of the connection": _evidence(found.evidence, account, zone),
     }
@@ -132,7 +135,7 @@ def _times(account: Account) -> Table:
     for one in account.times:
         within_ms = planned.get((one.state, one.cause), 0)
         rows.add_row(
-            STATES[one.state],
+            STATES[MachineState(one.state)].both,
             one.cause,
             duration_text(one.ms),
             _share(one.ms, total_ms),
@@ -148,17 +151,43 @@ def _share(part_ms: int, whole_ms: int) -> str:
 
 def _figures(figures: Sequence[KeyFigure]) -> Table:
     known = {kpi.id: kpi for kpi in KPIS}
-    rows = table("指标 figure", "", "", "值 value", "分子/分母 n/d", "缺少 missing")
+    rows = table("指标 figure", "", "", "值 value", "分子/分母 n/d", "说明 remarks")
     for one in figures:
         kpi = known[one.id]
-        reasons = [MISSING[Missing(name)] for name in one.missing]
+        reasons = [MISSING[Missing(name)].both for name in one.missing]
         if one.reason:
             reasons.append(reason_text(one.reason))
-        value = "-"
-        if one.value is not None:
-            value = duration_text(round(one.value)) if kpi.unit == "ms" else f"{one.value:.2%}"
+        if one.spanning:
+            reasons.append(f"或缺 may lack {one.spanning} 件 pieces")
+        if one.unseen:
+            reasons.append(f"计数器未见 counter not seen for {duration_text(one.unseen)}")
         counts = "" if one.missing else f"{one.numerator}/{one.denominator}"
-        rows.add_row(one.id, kpi.zh, kpi.en, value, counts, "; ".join(reasons))
+        rows.add_row(one.id, kpi.zh, kpi.en, _value(one.value, kpi), counts, "; ".join(reasons))
+    return rows
+
+
+def _value(value: float | None, kpi: Kpi) -> str:
+    if value is None:
+        return "-"
+    match kpi.unit:
+        case "ms":
+            return duration_text(round(value))
+        case "Wh":
+            return f"{value:,.1f} Wh"
+        case "":
+            return f"{value:.2%}"
+
+
+def _made(account: Account) -> Table:
+    rows = table("", "数量 quantity", "跨期 spanning")
+    counted = (
+        ("产量 pieces", account.parts, account.spanning_parts, ""),
+        ("合格数 good pieces", account.good, account.spanning_good, ""),
+        ("电量 energy", account.energy_wh, account.spanning_energy_wh, " Wh"),
+    )
+    for name, quantity, spanning, unit in counted:
+        if quantity is not None:
+            rows.add_row(name, f"{quantity:,}{unit}", f"{spanning:,}{unit}" if spanning else "")
     return rows
 
 
@@ -187,7 +216,7 @@ def _intervals(intervals: Sequence[Interval], zone: ZoneInfo) -> Table:
     for one in intervals:
         lasted = "" if one.end_ms is None else duration_text(one.end_ms - one.start_ms)
         end = "至今 still so" if one.end_ms is None else _clock(one.end_ms, zone)
-        rows.add_row(_clock(one.start_ms, zone), end, lasted, STATES[one.state.state.value], one.state.cause)
+        rows.add_row(_clock(one.start_ms, zone), end, lasted, STATES[one.state.state].both, one.state.cause)
     return rows
 
 

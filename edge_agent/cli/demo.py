@@ -23,6 +23,7 @@ from edge_agent.cli.run import (
 )
 from edge_agent.cli.signals import stop_on_signal
 from edge_agent.cli.table import live_table
+from edge_agent.config.models import MqttUplinkOptions
 from edge_agent.config.shipped import shipped
 from edge_agent.config.site import Site
 from edge_agent.simulator.stage import (
@@ -85,7 +86,8 @@ async def _show(site: Site, ports: Ports, seconds: float | None, as_json: bool) 
 
 
 async def _live(agent: Agent, console: Console, broker_port: int, stop: asyncio.Event) -> None:
-    watch = f"mosquitto_sub -h 127.0.0.1 -p {broker_port} -v -t '{agent.site.uplinks[0].root}/#'"
+    (root,) = (one.root for one in agent.site.uplinks if isinstance(one, MqttUplinkOptions))
+    watch = f"mosquitto_sub -h 127.0.0.1 -p {broker_port} -v -t '{root}/#'"
     page = agent.site.console
     if page is not None:
         console.print(f"The agent's own page 网页: [bold]http://{page.listen}[/bold]", highlight=False)

@@ -19,6 +19,7 @@ _OWN = (
     "policies",
     "sharing",
     "statements",
+    "report",
     "recompute",
     "verify",
     "receive",

@@ -6,7 +6,7 @@ import string
 from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -32,6 +32,7 @@ from edge_agent.model.options import (
     Duration,
     EquipmentId,
     Options,
+    Size,
     StateRule,
     TagOptions,
 )
@@ -46,7 +47,12 @@ CARRIED_BY_DEFAULT: tuple[Carried, ...] = (
 )  # fmt: skip
 """All but what concerns single tenants."""
 
+SparkplugCarried = Literal["readings", "states", "statements"]
+"""What of it there are Sparkplug metrics for."""
+
 DEFAULT_CALENDAR = "default"
+
+T = TypeVar("T")
 
 ROOT_NAMES = ("region", "enterprise", "gateway")
 """What may stand in braces in the root of the topics."""
@@ -114,10 +120,25 @@ def _root(value: str) -> str:
     return value
 
 
-def _each_once(value: tuple[Carried, ...]) -> tuple[Carried, ...]:
+def _each_once(value: tuple[T, ...]) -> tuple[T, ...]:
     if len(set(value)) != len(value):
         raise ValueError("expected each kind once")
     return value
+
+
+def _with_states(value: tuple[T, ...]) -> tuple[T, ...]:
+    if "states" not in value:
+        raise ValueError("expected states among them, which say when a device is born and dies")
+    return _each_once(value)
+
+
+def _sparkplug_id(value: str) -> str:
+    if not value or set(value) & set("+#/\0"):
+        raise ValueError("expected a name without / + and #, as it is one level of a topic")
+    return value
+
+
+SparkplugId = Annotated[str, AfterValidator(_sparkplug_id)]
 
 
 def _default_port(fields: dict[str, Any]) -> int:
@@ -148,11 +169,11 @@ class BrokerOptions(Options):
     port: int | None = Field(default=None, ge=1, le=65535, description="Default: that of the uplink")
 
 
-class MqttUplinkOptions(Options):
-    """A broker that gets JSON over MQTT."""
+class UplinkOptions(Options):
+    """A broker, and the way to it: the base of every uplink over MQTT."""
 
     id: EquipmentId
-    type: Literal["mqtt"]
+    type: str
     host: str = Field(min_length=1)
     tls: TlsOptions | None = Field(default=None, description="Default: none, plain TCP")
     path: Annotated[str, AfterValidator(_path)] | None = Field(
@@ -172,6 +193,18 @@ class MqttUplinkOptions(Options):
     client_id: str = Field(default="", max_length=128, description="Default: the gateway's id")
     username: str | None = None
     password: SecretStr | None = Field(default=None, description="${ENV}, or file:PATH")
+
+    @model_validator(mode="after")
+    def _password_with_username(self) -> Self:
+        if self.password is not None and self.username is None:
+            raise ValueError("a password needs a username; username is missing")
+        return self
+
+
+class MqttUplinkOptions(UplinkOptions):
+    """A broker that gets JSON over MQTT."""
+
+    type: Literal["mqtt"]
     root: Annotated[str, AfterValidator(_root)] = Field(
         default="fta/v1/{region}/{enterprise}/{gateway}", description="What every topic begins with"
     )
@@ -182,18 +215,38 @@ class MqttUplinkOptions(Options):
         default_factory=dict,
         description="MQTT 5: how long the broker keeps such messages for a receiver that is away",
     )
-
-    @model_validator(mode="after")
-    def _password_with_username(self) -> "MqttUplinkOptions":
-        if self.password is not None and self.username is None:
-            raise ValueError("a password needs a username; username is missing")
-        return self
+    replay: bool = Field(
+        default=True,
+        description="Send again what the platform asks for; false for a broker that closes the connection"
+        " of who subscribes",
+    )
 
     @model_validator(mode="after")
     def _expiry_needs_5(self) -> "MqttUplinkOptions":
         if self.expiry and self.version != "5":
             raise ValueError("expiry needs MQTT 5; version 3.1.1 cannot tell the broker")
         return self
+
+
+class SparkplugUplinkOptions(UplinkOptions):
+    """A broker that gets Sparkplug B: the gateway is an edge node, each equipment a device."""
+
+    type: Literal["sparkplug"]
+    group: SparkplugId = Field(description="Group ID, the second level of every topic")
+    node: SparkplugId | None = Field(default=None, description="Edge Node ID; default: the gateway's id")
+    primary_host: SparkplugId | None = Field(
+        default=None,
+        description="Host ID of the application without which nothing is sent; default: none",
+    )
+    carries: Annotated[tuple[SparkplugCarried, ...], AfterValidator(_with_states)] = Field(
+        default=("readings", "states", "statements"),
+        description="states always: they say when a device is born and dies",
+    )
+
+
+AnyUplinkOptions: TypeAlias = Annotated[
+    MqttUplinkOptions | SparkplugUplinkOptions, Field(discriminator="type")
+]
 
 
 def _loopback(value: str) -> str:
@@ -255,6 +308,33 @@ class StateOptions(Options):
     )
 
 
+def _not_too_small(value: int) -> int:
+    if value < 10_000_000:
+        raise ValueError("expected at least 10MB")
+    return value
+
+
+class KeepOptions(Options):
+    """How long what could not be delivered is kept at least, by class; what is not named here, for ever."""
+
+    readings: Duration = 7 * 86_400.0
+    states: Duration = 90 * 86_400.0
+    events: Duration = 90 * 86_400.0
+    capacity: Duration = 7 * 86_400.0
+
+
+class JournalOptions(Options):
+    """How much waits on the disk for the uplinks."""
+
+    max_size: Annotated[Size, AfterValidator(_not_too_small)] = Field(
+        default=10**9, description="Beyond it the oldest readings go, then states and events"
+    )
+    keep: KeepOptions = Field(default_factory=KeepOptions)
+    keep_delivered: Duration = Field(
+        default=3600.0, description="How long what was delivered is kept for a receiver that asks again"
+    )
+
+
 class Profile(Options):
     """A reusable tag list and state rule for one controller model."""
 
@@ -288,9 +368,10 @@ class Configuration(Options):
     )
     profiles: dict[ProfileName, Profile] = Field(default_factory=dict)
     connections: tuple[ConnectionOptions, ...] = ()
-    uplinks: tuple[MqttUplinkOptions, ...] = ()
+    uplinks: tuple[AnyUplinkOptions, ...] = ()
     indicators: IndicatorOptions = Field(default_factory=IndicatorOptions)
     states: StateOptions = Field(default_factory=StateOptions)
+    journal: JournalOptions = Field(default_factory=JournalOptions)
     calendars: dict[EquipmentId, CalendarOptions] = Field(
         default_factory=dict,
         description=f"Planned calendars by name; {DEFAULT_CALENDAR} is that of equipment which names none",
@@ -319,14 +400,23 @@ def configuration_schema() -> dict[str, Any]:
 
 
 class _AsWritten(GenerateJsonSchema):
-    """Shows the default of a duration as a user writes it."""
+    """Shows the default of a duration or a size as a user writes it."""
 
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
         shown = super().default_schema(schema)
         default = shown.get("default")
         if shown.get("type") == "string" and isinstance(default, float):
-            shown["default"] = f"{default:g}s"
+            shown["default"] = _duration_text(default)
+        elif shown.get("type") == "string" and isinstance(default, int):
+            shown["default"] = f"{default // 10**6}MB"
         return shown
+
+
+def _duration_text(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3600)):
+        if seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"
 
 
 def _profile_model(name: str, driver: type[AnyDriver]) -> type[Profile]:

@@ -14,11 +14,13 @@ from edge_agent.config.errors import ConfigError, ConfigProblem, did_you_mean
 from edge_agent.config.json_schema import ConfigurationSchema
 from edge_agent.config.models import (
     DEFAULT_CALENDAR,
+    AnyUplinkOptions,
     Configuration,
     ConsoleOptions,
     GatewayOptions,
     IndicatorOptions,
-    MqttUplinkOptions,
+    JournalOptions,
+    SparkplugUplinkOptions,
     StateOptions,
     configuration_model,
 )
@@ -32,12 +34,13 @@ from edge_agent.config.sharing_references import check_sharing
 from edge_agent.config.tree import Node
 from edge_agent.config.words import MISSING, booleans_as_numbers, in_words
 from edge_agent.config.yaml_files import read_yaml
-from edge_agent.driver import AnyDriver, AnyTagSet, TagSet, driver_names, load_driver
+from edge_agent.driver import AnyDriver, AnyTagSet, StreamingDriver, TagSet, driver_names, load_driver
 from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.calendar_options import CalendarOptions
 from edge_agent.indicators.definitions import Definition
 from edge_agent.model.equipment import Register
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
+from edge_agent.states.production import Counting
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,13 @@ class Site:
     data_dir: Path = field(repr=False)
     register: Register = field(repr=False)
     connections: tuple[ConnectionOptions, ...] = field(repr=False)
-    uplinks: tuple[MqttUplinkOptions, ...] = field(repr=False)
-    """With `client_id` and `root` filled in."""
+    uplinks: tuple[AnyUplinkOptions, ...] = field(repr=False)
+    """With `client_id`, and `root` or `node`, filled in."""
     indicators: IndicatorOptions = field(repr=False)
     definitions: tuple[Definition, ...] = field(repr=False)
     """Those that figures are worked out by."""
     states: StateOptions = field(repr=False)
+    journal: JournalOptions = field(repr=False)
     calendars: Mapping[str, CalendarOptions] = field(repr=False)
     sharing: SharingOptions | None = field(repr=False)
     console: ConsoleOptions | None = field(repr=False)
@@ -125,6 +129,21 @@ def stale_after_ms(site: Site) -> dict[str, int]:
             slowest = max(periods, default=connection.period)
             stale[equipment.id] = round((site.states.stale_after * slowest + connection.timeout) * 1000)
     return stale
+
+
+def counting(site: Site) -> dict[str, Counting]:
+    """How the production of each equipment for which that is configured is counted, by its id."""
+    limits_ms = stale_after_ms(site)
+    drivers = {connection.driver for connection in site.connections}
+    streaming = {name for name in drivers if issubclass(load_driver(name), StreamingDriver)}
+    found = {}
+    for connection in site.connections:
+        tells_changes = connection.driver in streaming
+        for equipment in connection.equipment:
+            one = Counting.of(equipment, limits_ms[equipment.id], tells_changes=tells_changes)
+            if one is not None:
+                found[equipment.id] = one
+    return found
 
 
 def planned_calendars(site: Site, register: Register | None = None) -> dict[str, Calendar]:
@@ -213,13 +232,6 @@ def _site(
     hidden: Hidden,
 ) -> Site:
     gateway = configuration.gateway
-    names = {"region": gateway.region, "enterprise": gateway.enterprise, "gateway": gateway.id}
-    uplinks = tuple(
-        uplink.model_copy(
-            update={"client_id": uplink.client_id or gateway.id, "root": uplink.root.format(**names)}
-        )
-        for uplink in configuration.uplinks
-    )
     wanted = configuration.indicators.definitions
     definitions = tuple(one for name, one in known.items() if wanted is None or name in wanted)
     return Site(
@@ -227,16 +239,25 @@ def _site(
         data_dir=folder / configuration.data_dir,
         register=register,
         connections=_with_shared_tags(configuration.connections),
-        uplinks=uplinks,
+        uplinks=tuple(_filled_in(uplink, gateway) for uplink in configuration.uplinks),
         indicators=configuration.indicators,
         definitions=definitions,
         states=configuration.states,
+        journal=configuration.journal,
         calendars=configuration.calendars,
         sharing=configuration.sharing,
         console=configuration.console,
         digest=_digest(configuration, register, definitions),
         hidden=hidden,
     )
+
+
+def _filled_in(uplink: AnyUplinkOptions, gateway: GatewayOptions) -> AnyUplinkOptions:
+    client_id = uplink.client_id or gateway.id
+    if isinstance(uplink, SparkplugUplinkOptions):
+        return uplink.model_copy(update={"client_id": client_id, "node": uplink.node or gateway.id})
+    names = {"region": gateway.region, "enterprise": gateway.enterprise, "gateway": gateway.id}
+    return uplink.model_copy(update={"client_id": client_id, "root": uplink.root.format(**names)})
 
 
 def _with_shared_tags(connections: tuple[ConnectionOptions, ...]) -> tuple[ConnectionOptions, ...]:

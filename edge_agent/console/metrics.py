@@ -136,7 +136,7 @@ class AgentMetrics(Collector):
         yield from counts.values()
         yield _counter("journal_records", "Records committed", journal.recorded)
         yield _counter(
-            "journal_dropped_readings", "Readings given up because the disk refused them", journal.dropped
+            "journal_dropped_records", "Records given up because the disk refused them", journal.dropped
         )
         yield _gauge("journal_failed", "Whether the last write failed", journal.failure is not None)
         yield _gauge("journal_size_bytes", "Size of the journal on disk", journal.size_bytes)

@@ -62,20 +62,11 @@ class EquipmentNow(Protocol):
     def today(self) -> Account: ...
 
 
-class UplinkOptions(Protocol):
-    @property
-    def type(self) -> str: ...
-    @property
-    def carries(self) -> Sequence[str]: ...
-
-
 class Uplink(Protocol):
     """`statistics` is a data class of counts since the start."""
 
     @property
     def id(self) -> str: ...
-    @property
-    def options(self) -> UplinkOptions: ...
     @property
     def state(self) -> str: ...
     @property
@@ -243,13 +234,14 @@ class Snapshots:
 
     def uplinks(self) -> list[UplinkView]:
         journal = self._agent.journal
+        options = {one.id: one for one in self.site.uplinks}
         return [
             UplinkView(
                 id=one.id,
-                type=one.options.type,
+                type=options[one.id].type,
                 state=str(one.state),
                 last_error=one.last_error,
-                carries=list(one.options.carries),
+                carries=list(options[one.id].carries),
                 depth=journal.depth(one.id),
                 acknowledged=journal.acknowledged(one.id),
                 last=journal.last(one.id),

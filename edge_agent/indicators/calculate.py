@@ -83,10 +83,10 @@ class Calculator:
         self.columns = self._numerator.names.union(self._denominator.names if self._denominator else ())
         """The columns that its filters ask for."""
         self._passes: dict[str, tuple[bool, bool]] = {}
-        self._scopes = self._all_scopes()
+        self.scopes = self._all_scopes()
         self._places = {
             (one.workshop, one.id) if one.level == "line" else (one.id, ""): place
-            for place, one in enumerate(self._scopes)
+            for place, one in enumerate(self.scopes)
         }
         self.reference = DefinitionReference(
             id=definition.id,
@@ -110,7 +110,7 @@ class Calculator:
         return scopes
 
     def _scopes_of(self, line: Line) -> set[int]:
-        """The places in `_scopes` of those that the line belongs to."""
+        """The places in `scopes` of those that the line belongs to."""
         workshop = self._places.get((line.workshop, ""), 0)
         if isinstance(line, EquipmentEvidence):
             return {0, workshop, self._places.get((line.workshop, line.line), 0)}
@@ -150,13 +150,13 @@ class Calculator:
                 self._judge(one, evidence, states[one.id], day, as_of_ms, planned) for one in self._equipment
             ]
         texts = [canonical_line(line) for line in lines]
-        members: list[list[tuple[Line, bytes]]] = [[] for _ in self._scopes]
+        members: list[list[tuple[Line, bytes]]] = [[] for _ in self.scopes]
         for place, text in enumerate(texts):
             hashed = lines[place], leaf(text)
             for scope in self._scopes_of(lines[place]):
                 members[scope].append(hashed)
         figures = [
-            self._figure(scope, of_scope, day) for scope, of_scope in zip(self._scopes, members, strict=True)
+            self._figure(scope, of_scope, day) for scope, of_scope in zip(self.scopes, members, strict=True)
         ]
         return Count(figures, equipment, processes, canonical_list(texts))
 

@@ -1,7 +1,7 @@
 """Accounts and key figures of machines, as messages."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -9,9 +9,11 @@ from edge_agent.contract import messages
 from edge_agent.indicators.accounts import Account, Timeline
 from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.holidays import HolidaysUnknownError
-from edge_agent.indicators.kpis import KeyFigure, Missing, NotComputed, Production, key_figures
+from edge_agent.indicators.kpis import KeyFigure, Made, Missing, NotComputed, Production, key_figures
 from edge_agent.indicators.periods import Period
 from edge_agent.model.state import MachineState
+from edge_agent.states.produced import Produced, ProductionRecord
+from edge_agent.states.production import Counting, Quantity
 from edge_agent.states.reading import HistoryReader
 from edge_agent.states.tracker import Interval
 
@@ -26,6 +28,8 @@ class MachineTime:
     zone: ZoneInfo
     calendars: Mapping[str, Calendar]
     """By equipment; one that is not in it has no planned calendar."""
+    counting: Mapping[str, Counting] = field(default_factory=dict)
+    """By equipment; what one makes that is not in it nobody counts."""
 
     def account(
         self, equipment: str, period: Period, unsaved: Iterable[Interval], now_ms: int
@@ -43,6 +47,12 @@ class MachineTime:
         )
         planned = busy if isinstance(busy, Missing) else planned_account
         failures = timeline.failures(period.from_ms, period.to_ms)
+        counting = self.counting.get(equipment)
+        made, figures_of = (
+            (Produced(), Production())
+            if counting is None
+            else self._production(equipment, counting, period, busy)
+        )
         return messages.Account(
             equipment=equipment,
             time=now_ms,
@@ -59,7 +69,29 @@ class MachineTime:
                 messages.AlarmTime(alarm.cause, alarm.count, alarm.ms)
                 for alarm in timeline.alarms(period.from_ms, period.to_ms)
             ],
-            figures=[_message(figure) for figure in key_figures(whole, planned, failures, Production())],
+            figures=[_message(figure) for figure in key_figures(whole, planned, failures, figures_of)],
+            cycle_time=figures_of.cycle_time_ms,
+            parts=made.parts,
+            good=made.good,
+            energy_wh=made.energy_wh,
+            spanning_parts=made.spanning_parts,
+            spanning_good=made.spanning_good,
+            spanning_energy_wh=made.spanning_energy_wh,
+            unseen=made.unseen_ms,
+            counter_resets=made.resets,
+        )
+
+    def _production(
+        self, equipment: str, counting: Counting, period: Period, busy: list[tuple[int, int]] | Missing
+    ) -> tuple[Produced, Production]:
+        """What was made in the period, and what figures are made of."""
+        record = ProductionRecord(self.history, counting.limit_ms)
+        whole = record.produced(equipment, [(period.from_ms, period.to_ms)])
+        planned = None if isinstance(busy, Missing) else record.produced(equipment, busy)
+        return whole, Production(
+            counting.cycle_time_ms,
+            Made() if planned is None else _made(planned, counting),
+            _made(whole, counting),
         )
 
 
@@ -72,6 +104,21 @@ def _busy(calendar: Calendar | None, period: Period) -> list[tuple[int, int]] | 
         return calendar.busy(period.from_ms, period.to_ms)
     except HolidaysUnknownError:
         return Missing.HOLIDAYS
+
+
+def _made(produced: Produced, counting: Counting) -> Made:
+    def known(quantity: Quantity, n: int | None, not_counted: Missing) -> int | Missing:
+        if n is not None:
+            return n
+        return Missing.PRODUCTION_GAP if counting.counts(quantity) else not_counted
+
+    return Made(
+        known(Quantity.PARTS, produced.parts, Missing.PRODUCED),
+        known(Quantity.GOOD, produced.good, Missing.GOOD),
+        known(Quantity.ENERGY, produced.energy_wh, Missing.ENERGY),
+        produced.spanning_parts,
+        produced.unseen_ms,
+    )
 
 
 def _times(account: Account) -> list[messages.StateTime]:
@@ -89,5 +136,7 @@ def _message(figure: KeyFigure) -> messages.KeyFigure:
         numerator=figure.numerator,
         denominator=figure.denominator,
         unknown=figure.unknown_ms,
-        reason="" if figure.denominator else "denominator_zero",
+        reason=figure.reason or "",
+        spanning=figure.spanning,
+        unseen=figure.unseen_ms,
     )

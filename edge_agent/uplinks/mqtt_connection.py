@@ -14,7 +14,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.config.models import MqttUplinkOptions, ProxyOptions, TlsOptions
+from edge_agent.config.models import ProxyOptions, TlsOptions, UplinkOptions
 
 KEEPALIVE_S = 30
 ANSWER_S = 10.0
@@ -23,6 +23,7 @@ MISC_S = 1.0
 IN_FLIGHT = 100
 """Messages on their way at most, or fewer if the broker says so."""
 GOODBYE_S = 2.0
+_WITH_WILL = ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message")
 
 
 class MqttError(Exception):
@@ -40,6 +41,27 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that came."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    """The broker had kept it from before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes at QoS 1 when the connection breaks; said as a farewell, too."""
+
+    topic: str
+    payload: bytes
+    retain: bool = True
+    sent_with_disconnect: bool = False
+    """MQTT 5: the broker publishes it also after a DISCONNECT."""
+
+
 class MqttConnection:
     """Opened once and closed once; whoever wants to reconnect makes a new one.
 
@@ -49,16 +71,23 @@ class MqttConnection:
 
     def __init__(
         self,
-        options: MqttUplinkOptions,
+        options: UplinkOptions,
         address: Address,
-        will: tuple[str, bytes],
+        will: Will,
         acknowledged: Callable[[int, ReasonCode], None],
+        received: Callable[[Received], None] | None = None,
+        before_connect: Callable[[], None] | None = None,
     ) -> None:
-        """`will` is topic and payload, retained; `acknowledged` is told message id and reason of each PUBACK.
+        """`acknowledged` is told message id and reason of each PUBACK, `received` each message that comes.
+
+        `before_connect` is called by another thread when the socket stands and CONNECT is not yet sent.
 
         Raises OSError, ssl.SSLError for TLS files that cannot be used.
         """
-        self._address = address
+        self.address = address
+        self._will = will
+        self._subscribing: dict[int, asyncio.Future[ReasonCode]] = {}
+        """By message id, who waits for a SUBACK."""
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[Properties | None] = self._loop.create_future()
         self._lost: asyncio.Future[None] = self._loop.create_future()
@@ -90,21 +119,27 @@ class MqttConnection:
             client.ws_set_options(options.path)
         if options.proxy is not None:
             client.proxy_set(**_proxy(options.proxy))
-        client.will_set(will[0], will[1], qos=1, retain=True)
+        client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.max_inflight_messages_set(IN_FLIGHT + 1)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = lambda _client, _data, mid, reason, _properties: acknowledged(mid, reason)
-        client.on_socket_open = _send_at_once
+        client.on_subscribe = self._on_subscribe
+        if received is not None:
+            client.on_message = lambda _client, _data, m: received(
+                Received(m.topic, bytes(m.payload), m.retain)
+            )
+        self._before_connect = before_connect
+        client.on_socket_open = self._on_socket_open
         client.on_socket_close = lambda *_: self._unwatch()
         self._client = client
 
     async def open(self) -> None:
         """Connect, and wait until the broker has accepted. Raises MqttError."""
         try:
-            await asyncio.to_thread(self._client.connect, self._address.host, self._address.port, KEEPALIVE_S)
+            await asyncio.to_thread(self._client.connect, self.address.host, self.address.port, KEEPALIVE_S)
         except (OSError, paho.WebsocketConnectionError) as error:
-            raise MqttError(f"no connection to {self._address}: {_plain(error)}") from error
+            raise MqttError(f"no connection to {self.address}: {_plain(error)}") from error
         connection = self._client.socket()
         if connection is not None:
             self._reading = connection.fileno()
@@ -124,8 +159,10 @@ class MqttConnection:
         """Wait until the connection is lost, and raise MqttError."""
         await asyncio.shield(self._lost)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool, expiry_s: int | None = None) -> int:
-        """Send at QoS 1; returns the message's id. Raises MqttError.
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool, expiry_s: int | None = None, qos: int = 1
+    ) -> int:
+        """Send; returns the message's id. Raises MqttError.
 
         `expiry_s` (MQTT 5): how long the broker keeps it for a receiver that is away.
         """
@@ -135,7 +172,7 @@ class MqttConnection:
             if expiry_s is not None:
                 properties.MessageExpiryInterval = expiry_s
             topic = self._shortened(topic, properties)
-        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        info = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
         if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise MqttError(f"cannot send: {paho.error_string(info.rc)}")
         self._write_rest()
@@ -151,16 +188,35 @@ class MqttConnection:
             self._aliases[topic] = properties.TopicAlias = len(self._aliases) + 1
         return topic
 
-    async def close(self, farewell: tuple[str, bytes] | None = None) -> None:
-        """Disconnect; with `farewell` (topic and payload, retained) publish that first. Safe twice."""
+    async def subscribe(self, topic: str) -> None:
+        """Ask at QoS 1 for what is published to `topic`, and wait for the answer. Raises MqttError.
+
+        A broker takes what comes on one connection in turn: with the answer it has all that was published
+        before, at QoS 0 too. To ask for the same topic again changes nothing else.
+        """
+        error, mid = self._client.subscribe(topic, qos=1)
+        if error is not MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+            raise MqttError(f"cannot subscribe to {topic}: {paho.error_string(error)}")
+        self._write_rest()
+        answer = self._subscribing[mid] = self._loop.create_future()
+        try:
+            reason = await answer
+        finally:
+            del self._subscribing[mid]
+        if reason.is_failure:
+            raise MqttError(f"the broker refuses the subscription to {topic}: {reason}")
+
+    async def close(self, farewell: bytes | None = None) -> None:
+        """Disconnect; with `farewell` publish that first in place of the Will. Safe twice."""
         self._client.on_disconnect = None  # from here on it is meant
+        will = self._will
         if self._client.is_connected() and farewell is not None:
             said = asyncio.Event()
-            self._client.on_publish = lambda *_: said.set()
             with contextlib.suppress(MqttError, TimeoutError):
-                self.publish(*farewell, retain=True)
+                mid = self.publish(will.topic, farewell, retain=will.retain)
+                self._client.on_publish = lambda _client, _data, done, *_: said.set() if done == mid else None
                 await asyncio.wait_for(said.wait(), GOODBYE_S)
-        self._client.disconnect()
+        self._client.disconnect(reasoncode=_WITH_WILL if will.sent_with_disconnect else None)
         self._unwatch()
         if self._misc is not None:
             self._misc.cancel()
@@ -222,6 +278,23 @@ class MqttConnection:
         else:
             self._opened.set_result(properties)
 
+    def _on_subscribe(
+        self,
+        _client: paho.Client,
+        _data: object,
+        mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        waiting = self._subscribing.get(mid)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reasons[0])
+
+    def _on_socket_open(self, _client: paho.Client, _data: object, connection: "paho.SocketLike") -> None:
+        _send_at_once(connection)
+        if self._before_connect is not None:
+            self._before_connect()
+
     def _on_disconnect(
         self,
         _client: paho.Client,
@@ -236,7 +309,7 @@ class MqttConnection:
             waiting.set_exception(error)
 
 
-def _send_at_once(_client: paho.Client, _data: object, connection: "paho.SocketLike") -> None:
+def _send_at_once(connection: "paho.SocketLike") -> None:
     """Without this a small message waits up to 40 ms for the acknowledgement of the one before it."""
     # A WebSocket lies around the socket, which paho has no way to get at.
     connection = getattr(connection, "_socket", connection)

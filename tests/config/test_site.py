@@ -6,7 +6,10 @@ import pytest
 
 from edge_agent.config import ConfigError, Site, load_site, tag_sets
 from edge_agent.config import profiles as profiles_module
+from edge_agent.config.models import MqttUplinkOptions, SparkplugUplinkOptions
+from edge_agent.config.site import counting
 from edge_agent.driver import AnyDriver
+from edge_agent.states.production import CountedTag, Counting, Counts, Quantity
 from tests.config.plant import GOOD, load, write_site
 
 PROFILES = """\
@@ -84,11 +87,31 @@ uplinks:
 def test_uplinks_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOP_SECRET", "hunter2")
     region, plant = load_site(write_site(tmp_path, GOOD + UPLINKS)).uplinks
+    assert isinstance(region, MqttUplinkOptions)
+    assert isinstance(plant, MqttUplinkOptions)
     assert (region.port, region.client_id) == (8883, "gw-01")
     assert region.root == "fta/v1/330300/91350100M000100Y43/gw-01"
     assert region.password is not None
     assert region.password.get_secret_value() == "hunter2"
     assert (plant.port, plant.client_id, plant.root) == (1884, "own", "plant/gw-01")
+
+
+def test_a_sparkplug_uplink_is_filled_in(tmp_path: Path) -> None:
+    text = """\
+uplinks:
+  - {id: scada, type: sparkplug, host: broker, group: Plant 1}
+  - {id: other, type: sparkplug, host: broker, group: G, node: N, client_id: own, primary_host: ignition}
+"""
+    scada, other = load_site(write_site(tmp_path, GOOD + text)).uplinks
+    assert isinstance(scada, SparkplugUplinkOptions)
+    assert isinstance(other, SparkplugUplinkOptions)
+    assert (scada.port, scada.client_id, scada.node, scada.primary_host) == (
+        1883,
+        "gw-01",
+        "gw-01",
+        None,
+    )
+    assert (other.client_id, other.node, other.primary_host) == ("own", "N", "ignition")
 
 
 def test_the_digest_is_of_what_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,3 +231,57 @@ def test_only_the_drivers_that_are_named_are_loaded(tmp_path: Path, monkeypatch:
 def test_the_demo_is_right(installed_drivers: None) -> None:
     site = load_site(Path(__file__).parents[2] / "configs" / "demo")
     assert len(site.register.equipment) == 20
+
+
+PRODUCTION = """\
+gateway: {id: gw-01, region: "330300", enterprise: 91350100M000100Y43}
+register: register.csv
+profiles:
+  lathe:
+    driver: bus
+    tags:
+      - {id: parts, address: 1, counter: {}}
+      - {id: bad, address: 2, counter: {}, period: 5s}
+      - {id: meter, address: 3, counter: {}, unit: MW.h}
+connections:
+  - id: cell-a
+    driver: bus
+    host: ok
+    equipment:
+      - id: CNC-01
+        profile: lathe
+        production: {parts: parts, rejects: bad, energy: meter, cycle_time: 1.5min}
+      - {id: CNC-02, profile: lathe}
+  - id: feed
+    driver: feed
+    url: feed
+    equipment:
+      - id: CNC-03
+        tags: [{id: wh, node: wh, counter: {}, unit: Wh}, {id: parts, node: parts, counter: {}}]
+        production: {parts: parts, good: parts, energy: wh}
+"""
+
+
+def test_production_is_counted_by_tags_of_the_profile_too(tmp_path: Path) -> None:
+    found = counting(load_site(write_site(tmp_path, PRODUCTION)))
+    lathe = Counting(
+        (
+            CountedTag(Counts.PARTS, "parts"),
+            CountedTag(Counts.REJECTS, "bad"),
+            CountedTag(Counts.ENERGY, "meter", 1_000_000),
+        ),
+        limit_ms=3 * 5000 + 3000,
+        cycle_time_ms=90_000,
+    )
+    of_feed = Counting(
+        (
+            CountedTag(Counts.PARTS, "parts"),
+            CountedTag(Counts.GOOD, "parts"),
+            CountedTag(Counts.ENERGY, "wh"),
+        ),
+        limit_ms=6000,
+        tells_changes=True,
+    )
+    assert found == {"CNC-01": lathe, "CNC-03": of_feed}
+    assert [lathe.counts(one) for one in (Quantity.PARTS, Quantity.GOOD)] == [True, True]
+    assert not Counting((CountedTag(Counts.PARTS, "parts"),), 1).counts(Quantity.GOOD)

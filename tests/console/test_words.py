@@ -6,14 +6,14 @@ from typing import get_args
 
 import pytest
 
-from edge_agent.cli.words import _REASONS
+from edge_agent import words as everywhere
 from edge_agent.config.models import Carried
 from edge_agent.console.api import STATIC
 from edge_agent.indicators.kpis import Missing
 from edge_agent.indicators.periods import PeriodKind
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, UnknownCause
-from edge_agent.uplinks.mqtt import MqttStatistics, UplinkState
+from edge_agent.uplinks.broker import UplinkState, UplinkStatistics
 from tests.house.documents import ROOT, text_of
 
 Words = dict[str, dict[str, str]]
@@ -59,14 +59,28 @@ def test_every_word_that_the_scripts_use_is_there() -> None:
         ("states", set(MachineState)),
         ("links", {level.label for level in LinkLevel}),
         ("causes", set(UnknownCause)),
-        ("reasons", set(_REASONS)),
+        ("reasons", set(everywhere.REASONS)),
         ("missing", set(Missing)),
         ("events", event_kinds()),
         ("uplink_states", set(UplinkState)),
-        ("statistics", set(MqttStatistics.__dataclass_fields__)),
+        ("statistics", set(UplinkStatistics.__dataclass_fields__)),
         ("carries", set(get_args(Carried))),
         ("periods", {PeriodKind.DAY, PeriodKind.MONTH}),
     ],
 )
 def test_everything_that_the_agent_says_has_a_word(group: str, names: set[str]) -> None:
     assert set(map(str, names)) <= set(catalogue("zh")[group])
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [("states", everywhere.STATES), ("reasons", everywhere.REASONS), ("missing", everywhere.MISSING)],
+)
+def test_the_words_are_those_of_the_commands_and_the_report(
+    group: str, words: dict[str, everywhere.Words]
+) -> None:
+    for language in ("zh", "en"):
+        found = catalogue(language)[group]
+        assert {key: found.get(key) for key in map(str, words)} == {
+            str(key): word.zh if language == "zh" else word.en for key, word in words.items()
+        }

@@ -19,7 +19,7 @@ from paho.mqtt.properties import Properties
 
 from edge_agent.config.models import TlsOptions
 from edge_agent.contract.topics import RecordClass
-from edge_agent.uplinks import mqtt as module
+from edge_agent.uplinks import broker as module
 from tests.field.certificates import Authority
 from tests.field.mosquitto import Mosquitto, free_port
 from tests.field.platform import Platform

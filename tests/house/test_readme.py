@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge_agent.cli.main import main
+from edge_agent.config.models import MqttUplinkOptions
 from edge_agent.config.site import load_site
 from tests.house.documents import READMES, ROOT, blocks, name_of
 
@@ -83,6 +84,7 @@ def test_every_command_exists(page: Path) -> None:
 
 def test_the_topics_to_watch_are_those_of_the_demo() -> None:
     uplink = load_site(ROOT / "configs" / "demo").uplinks[0]
+    assert isinstance(uplink, MqttUplinkOptions)
     for page in READMES:
         (line,) = [words for words in commands(page) if words[0] == "mosquitto_sub"]
         given = dict(pairwise(line))

@@ -13,6 +13,7 @@ from edge_agent.indicators.machine_time import MachineTime
 from edge_agent.indicators.periods import HOUR_MS, Period, PeriodKind
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause, unknown
 from edge_agent.states.history import GATEWAY_DOWN, Changes, History
+from edge_agent.states.production import CountedTag, Counting, Counts, ProductionChanges, Quantity
 from edge_agent.states.tracker import Interval
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -92,6 +93,95 @@ def test_a_machine_without_a_calendar(history: History) -> None:
     assert list(figures["availability/iso-22400-2"].missing) == ["calendar"]
     assert figures["power-on-rate/of-calendar-time"].value == 1.0
     assert figures["mtbf/per-failure"].reason == "denominator_zero"
+
+
+COUNTING = Counting(
+    (CountedTag(Counts.PARTS, "parts"), CountedTag(Counts.REJECTS, "bad"), CountedTag(Counts.ENERGY, "wh")),
+    limit_ms=3 * MINUTE,
+    cycle_time_ms=2 * MINUTE,
+)
+# Of M, minutes after eight; its planned time is 08:00 to 08:50 of this hour. It runs all the time.
+#
+#   minutes        parts   bad   Wh
+#   -10 until 3    link lost: 2 parts and 90 Wh, on an edge of the hour
+#    3 to  9         5      1    300
+#   10 to 15       link lost: 2 parts more after it, within the hour
+#   48 until 53    link lost: 1 part, on the edge of the planned time
+#   53 to 60         1      1    100
+MADE = ProductionChanges(
+    seen=[
+        ("M", Counts.PARTS, "parts", EIGHT - HOUR_MS, EIGHT + HOUR_MS, 20),
+        ("M", Counts.REJECTS, "bad", EIGHT - HOUR_MS, EIGHT + HOUR_MS, 3),
+        ("M", Counts.ENERGY, "wh", EIGHT - HOUR_MS, EIGHT + HOUR_MS, 900),
+    ],
+    minutes=[
+        *(("M", EIGHT + minute * MINUTE, Quantity.PARTS, 1) for minute in (3, 4, 6, 7, 9, 54)),
+        *(("M", EIGHT + minute * MINUTE, Quantity.GOOD, 1) for minute in (3, 4, 6, 7)),
+        ("M", EIGHT + 9 * MINUTE, Quantity.ENERGY, 300),
+        ("M", EIGHT + 59 * MINUTE, Quantity.ENERGY, 100),
+        ("M", EIGHT + 59 * MINUTE, Quantity.RESETS, 1),
+    ],
+    spans=[
+        ("M", EIGHT - 10 * MINUTE, EIGHT + 3 * MINUTE, Quantity.PARTS, 2),
+        ("M", EIGHT - 10 * MINUTE, EIGHT + 3 * MINUTE, Quantity.GOOD, 2),
+        ("M", EIGHT - 10 * MINUTE, EIGHT + 3 * MINUTE, Quantity.ENERGY, 90),
+        ("M", EIGHT + 10 * MINUTE, EIGHT + 15 * MINUTE, Quantity.PARTS, 2),
+        ("M", EIGHT + 10 * MINUTE, EIGHT + 15 * MINUTE, Quantity.GOOD, 2),
+        ("M", EIGHT + 48 * MINUTE, EIGHT + 53 * MINUTE, Quantity.PARTS, 1),
+        ("M", EIGHT + 48 * MINUTE, EIGHT + 53 * MINUTE, Quantity.GOOD, 1),
+    ],
+)
+# Worked out by hand: 7 parts in the planned time, 6 of them good, 2 min each; 3 that may belong to it. In the
+# whole hour 9 parts and 400 Wh; 2 that may belong to it.
+OF_PRODUCTION = """
+effectiveness/iso-22400-2   14 /   50 = 0.28       3
+quality-ratio/iso-22400-2    6 /    7 = 0.857143   3
+oee/iso-22400-2             12 /   50 = 0.24       3
+nee/iso-22400-2            600 / 2500 = 0.24       3
+cycle-time/per-part         60 /    9 = 6.666667   2
+energy/per-part            400 /    9 = 44.444444  2
+"""
+
+
+def test_an_hour_of_pieces(history: History) -> None:
+    history.save(Changes(EIGHT + HOUR_MS, minutes((-30, RUNNING)), production=MADE))
+    machine_time = MachineTime(history, SHANGHAI, {"M": PLAN}, {"M": COUNTING})
+    account = machine_time.account("M", HOUR, [], EIGHT + HOUR_MS + 5)
+    assert encode(decode(encode(account))) == encode(account)
+    assert (account.parts, account.good, account.energy_wh, account.cycle_time) == (9, 7, 400, 2 * MINUTE)
+    assert (account.spanning_parts, account.spanning_good, account.spanning_energy_wh) == (2, 2, 90)
+    assert (account.counter_resets, account.unseen) == (1, 0)
+    figures = {figure.id: figure for figure in account.figures}
+    for line in OF_PRODUCTION.strip().splitlines():
+        name, numerator, _, denominator, _, value, spanning = line.split()
+        unit = {"quality-ratio/iso-22400-2": 1, "energy/per-part": 1, "nee/iso-22400-2": MINUTE**2}
+        each = unit.get(name, MINUTE)
+        figure = figures[name]
+        assert figure.numerator == int(numerator) * each, name
+        assert figure.denominator == int(denominator) * (1 if "per-part" in name else each), name
+        assert figure.value is not None
+        of_each = MINUTE if name == "cycle-time/per-part" else 1
+        assert figure.value / of_each == pytest.approx(float(value), abs=1e-6)
+        assert (figure.spanning, figure.unseen) == (int(spanning), 0), name
+
+
+@pytest.mark.parametrize(
+    ("counting", "missing"),
+    [
+        (Counting((), MINUTE), ["cycle_time", "good_quantity", "produced_quantity"]),
+        (Counting((), MINUTE, cycle_time_ms=MINUTE), ["good_quantity", "produced_quantity"]),
+        (COUNTING, ["production_gap"]),
+    ],
+)
+def test_a_counter_that_was_not_seen_is_not_one_that_is_not_there(
+    history: History, counting: Counting, missing: list[str]
+) -> None:
+    history.save(Changes(EIGHT, minutes((-30, RUNNING))))
+    machine_time = MachineTime(history, SHANGHAI, {"M": PLAN}, {"M": counting})
+    account = machine_time.account("M", HOUR, [], EIGHT + HOUR_MS)
+    figures = {figure.id: figure for figure in account.figures}
+    assert list(figures["oee/iso-22400-2"].missing) == missing
+    assert account.parts is None
 
 
 def test_a_year_whose_holidays_are_not_known(history: History) -> None:

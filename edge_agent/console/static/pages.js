@@ -263,7 +263,7 @@ function keyFigures(day) {
     var why = one.missing.length ? one.missing.map(function (name) { return t("missing." + name); }).join(t("app.comma"))
       : one.reason && t("reasons." + one.reason);
     return h("li", { title: one.id + "  " + one.formula }, h("span", {}, title(one.title)),
-      h("b", {}, one.value === null ? "–" : one.unit === "ms" ? duration(one.value) : number(100 * one.value, 1) + " %"),
+      h("b", {}, one.value === null ? "–" : one.unit === "ms" ? duration(one.value) : one.unit ? number(one.value, 1) + " " + one.unit : number(100 * one.value, 1) + " %"),
       one.value === null && h("small", {}, why));
   }));
 }

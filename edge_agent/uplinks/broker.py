@@ -1,0 +1,195 @@
+"""What every uplink over MQTT does: connect to the first broker that can be had, stay, and connect anew."""
+
+import asyncio
+import logging
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.config.models import TlsOptions, UplinkOptions
+from edge_agent.journal.journal import Journal
+from edge_agent.model.backoff import Backoff
+from edge_agent.uplinks.mqtt_connection import Address, MqttConnection, MqttError, Received, Will
+
+log = logging.getLogger(__name__)
+
+RECONNECT_FIRST_S, RECONNECT_LIMIT_S = 1.0, 60.0
+TLS_FILES_EVERY_S = 30.0
+"""How often to look whether the files of certificates are other ones."""
+REFUSED_PAUSE_S = 60.0
+"""Pause after the broker refused a message; what it refuses now it will refuse in a second, too."""
+
+
+class UplinkState(StrEnum):
+    CONNECTING = "connecting"
+    WAITING = "waiting"
+    """The broker is there, and the application that everything is for is not."""
+    CONNECTED = "connected"
+    REFUSED = "refused"
+    """The broker does not take a message; it is kept, and tried again after a pause."""
+
+
+@dataclass(slots=True)
+class UplinkStatistics:
+    """Counts since the start of the agent. Messages are those of the journal."""
+
+    connects: int = 0
+    published: int = 0
+    """Messages handed to the broker, repeats included."""
+    acknowledged: int = 0
+    """Messages that the broker has for certain."""
+    readings_published: int = 0
+    readings_acknowledged: int = 0
+
+
+class RefusedError(Exception):
+    """The broker did not take a message: which, and the broker's reason."""
+
+
+class _OtherFilesError(Exception):
+    """Certificates or keys on the disk are no longer those that the connection was made with."""
+
+
+class BrokerUplink(ABC):
+    """One uplink to one broker, or to the first of several that can be had."""
+
+    def __init__(
+        self, options: UplinkOptions, journal: Journal, told: Callable[[str, str, str], None]
+    ) -> None:
+        """`told` is called with a fixed word, a text and this uplink's id when it goes down, comes back or
+        is refused.
+        """
+        self.id = options.id
+        self.state = UplinkState.CONNECTING
+        self.last_error = ""
+        self.statistics = UplinkStatistics()
+        self._connection_options = options
+        self._journal = journal
+        self._told = told
+        self._backoff = Backoff(RECONNECT_FIRST_S, RECONNECT_LIMIT_S)
+        self._addresses: Sequence[Address] = (
+            Address(options.host, options.port),
+            *(Address(one.host, one.port or options.port) for one in options.fallback),
+        )
+        """In the order in which they are tried."""
+
+    async def run(self) -> None:
+        """Connect, deliver, and again, until cancelled; says goodbye to the broker then."""
+        while True:
+            pause = None
+            try:
+                await self._session()
+            except* MqttError as errors:
+                self._down(UplinkState.CONNECTING, "uplink_down", str(_first(errors)))
+            except* RefusedError as errors:
+                self._down(UplinkState.REFUSED, "uplink_refused", str(_first(errors)))
+                pause = REFUSED_PAUSE_S
+            except* _OtherFilesError:
+                log.info("uplink %s: certificates have changed; connecting anew", self.id)
+                pause = 0.0
+            except* (OSError, ssl.SSLError) as errors:
+                text = f"a TLS file cannot be used: {_first(errors)}"
+                self._down(UplinkState.CONNECTING, "uplink_down", text)
+            await asyncio.sleep(self._backoff.next() if pause is None else pause)
+
+    @abstractmethod
+    def _will(self) -> Will:
+        """What the broker says when the connection that is made now breaks."""
+
+    @abstractmethod
+    def _farewell(self) -> bytes:
+        """What is said in its place when the connection is closed in good order."""
+
+    @abstractmethod
+    def _tasks(self, connection: MqttConnection) -> Sequence[Coroutine[Any, Any, None]]:
+        """What is done while the connection stands. They may raise MqttError and RefusedError, in groups."""
+
+    def _acknowledged(self, mid: int, reason: ReasonCode) -> None:  # noqa: B027 - not every uplink wants to know
+        """The broker has, or refuses, the message with the id `mid`, if it was published at QoS 1."""
+
+    def _received(self, message: Received) -> None:  # noqa: B027 - not every uplink wants to know
+        """A message came."""
+
+    def _before_connect(self) -> None:  # noqa: B027 - not every uplink wants to know
+        """The socket stands, CONNECT follows. Called by another thread."""
+
+    async def _session(self) -> None:
+        """One connection, from open to lost. Raises (in groups) MqttError, RefusedError, OSError."""
+        files = _changed_at(self._connection_options.tls)
+        connection = await self._connected()
+        try:
+            self.statistics.connects += 1
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(connection.lost())
+                tasks.create_task(self._until_other_files(files))
+                for work in self._tasks(connection):
+                    tasks.create_task(work)
+        finally:
+            await connection.close(self._farewell())
+
+    async def _connected(self) -> MqttConnection:
+        """A connection to the first broker that can be had. Raises MqttError of all of them, OSError."""
+        failures = []
+        for address in self._addresses:
+            connection = MqttConnection(
+                self._connection_options,
+                address,
+                self._will(),
+                self._acknowledged,
+                self._received,
+                self._before_connect,
+            )
+            try:
+                await connection.open()
+            except MqttError as error:
+                failures.append(str(error))
+                await connection.close()
+            except BaseException:
+                await connection.close()
+                raise
+            else:
+                return connection
+        raise MqttError("; ".join(failures))
+
+    def _up(self) -> None:
+        self.state = UplinkState.CONNECTED
+        self._backoff.reset()
+
+    def _over(self, message: str) -> None:
+        self.last_error = ""
+        log.warning("uplink %s: %s", self.id, message)
+        self._told("uplink_up", message, self.id)
+
+    def _down(self, state: UplinkState, kind: str, message: str) -> None:
+        self.state = state
+        if message != self.last_error:
+            log.warning("uplink %s: %s; the journal keeps what is to be sent", self.id, message)
+            self._told(kind, message, self.id)
+        self.last_error = message
+
+    async def _until_other_files(self, before: Mapping[Path, int]) -> None:
+        """A certificate is renewed before the old one ends; a connection that stands would not notice."""
+        while True:
+            await asyncio.sleep(TLS_FILES_EVERY_S)
+            if _changed_at(self._connection_options.tls) != before:
+                raise _OtherFilesError
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error of a group, or of a group within it."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _changed_at(tls: TlsOptions | None) -> dict[Path, int]:
+    """When each file of certificates and keys was changed last. Raises OSError."""
+    files = (tls.ca, tls.certificate, tls.key) if tls is not None else ()
+    return {file: file.stat().st_mtime_ns for file in files if file is not None}
