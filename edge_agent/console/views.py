@@ -114,8 +114,8 @@ class EvidenceHourView:
 
 @dataclass(frozen=True, slots=True)
 class KeyFigureView:
-    """One key figure of machine time; `unit` is `ms` or `Wh`, or empty for a ratio. `value` is null if it cannot be
-    computed, and `missing` or `reason` says why."""
+    """One key figure of machine time; `unit` is `ms` or `Wh`, or empty for a ratio. `value` is null if it
+    cannot be computed, and `missing` or `reason` says why."""
 
     id: str
     title: Mapping[str, str]
