@@ -15,6 +15,7 @@ from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
 from edge_agent.config.models import AnyUplinkOptions, JournalOptions, SparkplugUplinkOptions
 from edge_agent.config.site import Site, counting, stale_after_ms, tag_sets
+from edge_agent.console.watch import Watch
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Status
 from edge_agent.contract.topics import RecordClass
@@ -98,6 +99,9 @@ class Agent:
             raise
         self.readings = 0
         """Readings taken since the start, derived totals among them."""
+        self.started_ms = CLOCK.now_ms()
+        self._watch = Watch() if site.console is not None else None
+        """What the page shows and nobody else keeps."""
         self.tracker = StateTracker(self._state_changed)
         self._late = LateReadings()
         self._save_soon = asyncio.Event()
@@ -199,6 +203,7 @@ class Agent:
             _named("history", self._keeper.tend()),
             *(_named(name, work) for name, work in self.figures.services().items()),
             *self._capacity(),
+            *self._console(),
         ]
         self._acquisition = [_named(f"connection {s.id}", s.run()) for s in self.supervisors]
 
@@ -208,6 +213,14 @@ class Agent:
         if sharing is None or not sharing.publish_capacity:
             return []
         return [_named("capacity", publish_capacity(self.site, sharing, self._append))]
+
+    def _console(self) -> list[asyncio.Task[None]]:
+        """What serves the page: nothing, and nothing is loaded, unless the configuration asks for it."""
+        if self.site.console is None or self._watch is None:
+            return []
+        from edge_agent.console.server import serve
+
+        return [_named("console", serve(self, self.site.console, self._watch))]
 
     async def failed(self) -> None:
         """Wait until a part ends that must not; raises what ended it."""
@@ -268,17 +281,23 @@ class Agent:
         self.tracker.batch(batch)
         self._late.batch(batch)
         self._sessions.batch(batch)
+        if self._watch is not None:
+            self._watch.batch(batch)
         if batch.tags:
             body = messages.encode(messages.telemetry(batch))
             self.journal.append(Record(RecordClass.READINGS, batch.equipment, body, len(batch.tags)))
         self._announce(batch.equipment, batch.received_ms)
 
     def opened(self, connection: str) -> None:
+        if self._watch is not None:
+            self._watch.opened(connection, CLOCK.now_ms())
         self._links.opened(self._by_connection[connection])
         self._event("connection_open", "the endpoint accepts the connection", connection)
         self._announce_all(connection)
 
     def lost(self, connection: str, error: DriverError) -> None:
+        if self._watch is not None:
+            self._watch.lost(connection, error, CLOCK.now_ms())
         equipment = self._by_connection[connection]
         self._links.lost(equipment)
         self._production.lost(equipment)
@@ -287,6 +306,8 @@ class Agent:
         self._announce_all(connection)
 
     def equipment_failed(self, connection: str, equipment: str, error: DriverError) -> None:
+        if self._watch is not None:
+            self._watch.equipment_failed(connection, equipment, error, CLOCK.now_ms())
         self._links.failed(equipment)
         self._production.lost([equipment])
         self.tracker.lost([equipment], error.cause, CLOCK.now_ms())
@@ -347,6 +368,8 @@ class Agent:
         event = messages.Event(
             time=CLOCK.now_ms(), kind=kind, subject=subject, message=message, detail=detail
         )
+        if self._watch is not None:
+            self._watch.events.append(event)
         self._append(RecordClass.EVENTS, "", event)
 
     def _append(self, record_class: RecordClass, subject: str, message: messages.Numbered) -> None:

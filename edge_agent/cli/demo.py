@@ -88,6 +88,9 @@ async def _show(site: Site, ports: Ports, seconds: float | None, as_json: bool) 
 async def _live(agent: Agent, console: Console, broker_port: int, stop: asyncio.Event) -> None:
     (root,) = (one.root for one in agent.site.uplinks if isinstance(one, MqttUplinkOptions))
     watch = f"mosquitto_sub -h 127.0.0.1 -p {broker_port} -v -t '{root}/#'"
+    page = agent.site.console
+    if page is not None:
+        console.print(f"The agent's own page 网页: [bold]http://{page.listen}[/bold]", highlight=False)
     console.print("See the messages in another terminal 在另一终端查看消息:", highlight=False)
     console.print(f"  {watch}", style="bold", highlight=False, soft_wrap=True)
     console.print("Ctrl-C ends the demo. 按 Ctrl-C 结束演示。\n")

@@ -16,6 +16,7 @@ from edge_agent.config.models import (
     DEFAULT_CALENDAR,
     AnyUplinkOptions,
     Configuration,
+    ConsoleOptions,
     GatewayOptions,
     IndicatorOptions,
     JournalOptions,
@@ -62,6 +63,7 @@ class Site:
     journal: JournalOptions = field(repr=False)
     calendars: Mapping[str, CalendarOptions] = field(repr=False)
     sharing: SharingOptions | None = field(repr=False)
+    console: ConsoleOptions | None = field(repr=False)
     digest: str
     """SHA-256 (hex) of the configuration as resolved, with the register, without secrets."""
     hidden: Hidden = field(repr=False, compare=False)
@@ -244,6 +246,7 @@ def _site(
         journal=configuration.journal,
         calendars=configuration.calendars,
         sharing=configuration.sharing,
+        console=configuration.console,
         digest=_digest(configuration, register, definitions),
         hidden=hidden,
     )

@@ -19,6 +19,7 @@ from edge_agent.simulator.life import Machine
 DEFAULT_MODBUS_PORT = 15020
 DEFAULT_OPCUA_PORT = 15030
 DEFAULT_BROKER_PORT = 11883
+DEFAULT_PAGE_PORT = 18080
 
 OPCUA_NAMESPACE = "urn:edge-agent:simulated-workshop"
 

@@ -20,6 +20,7 @@ from edge_agent.simulator.fleet import (
     DEFAULT_BROKER_PORT,
     DEFAULT_MODBUS_PORT,
     DEFAULT_OPCUA_PORT,
+    DEFAULT_PAGE_PORT,
     MODBUS_SERVERS,
 )
 from edge_agent.simulator.life import DEFAULT_SEED
@@ -41,9 +42,10 @@ class Ports:
     modbus: int = DEFAULT_MODBUS_PORT
     opcua: int = DEFAULT_OPCUA_PORT
     broker: int = DEFAULT_BROKER_PORT
+    page: int = DEFAULT_PAGE_PORT
 
     def all(self) -> list[int]:
-        return [*range(self.modbus, self.modbus + len(MODBUS_SERVERS)), self.opcua, self.broker]
+        return [*range(self.modbus, self.modbus + len(MODBUS_SERVERS)), self.opcua, self.broker, self.page]
 
     def instead_of(self, other: "Ports") -> Mapping[str, str]:
         """Which port of `other` becomes which of these, as they stand in a text."""
@@ -57,7 +59,7 @@ def free_ports() -> Ports:
         if all(_is_free(port) for port in ports.all()):
             return ports
         base = random.randrange(20_000, 30_000, 10)  # noqa: S311 - no secret
-        ports = Ports(base, base + len(MODBUS_SERVERS), base + len(MODBUS_SERVERS) + 1)
+        ports = Ports(base, *(base + len(MODBUS_SERVERS) + more for more in range(3)))
     raise StageError("no free ports on 127.0.0.1")
 
 

@@ -81,7 +81,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     free = free_ports()
     story = Story(CLOCK.now_ms())
     with Mosquitto(tmp_path / "broker") as broker, Platform(broker.port) as platform:
-        ports = Ports(free.modbus, free.opcua, broker.port)
+        ports = Ports(free.modbus, free.opcua, broker.port, free.page)
         folder = copy_configuration(shipped("demo"), tmp_path / "demo", ports)
         file = folder / "agent.yaml"
         file.write_text(file.read_text("utf-8").replace('version: "3.1.1"', 'version: "5"'), "utf-8")

@@ -1,0 +1,86 @@
+"""Serves the page on the agent's own event loop. Whatever happens here, acquisition and uplinks go on."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import uvicorn
+
+from edge_agent.config.models import ConsoleOptions
+from edge_agent.console.api import Api
+from edge_agent.console.snapshot import Running, Snapshots
+from edge_agent.console.watch import Watch
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = 10.0
+"""Pause before another try, where the port is taken or the server has ended."""
+CLOSE_LIMIT_S = 1
+CONNECTIONS_LIMIT = 128
+
+
+async def serve(agent: Running, options: ConsoleOptions, watch: Watch) -> None:
+    """Serve until cancelled."""
+    snapshots = Snapshots(agent, watch)
+    told = ""
+    while True:
+        try:
+            with closing(_listen(options)) as listener:
+                told = ""
+                log.info("page on http://%s", options.listen)
+                await _serve_on(listener, Api(snapshots))
+        except OSError as error:
+            if str(error) != told:
+                told = str(error)
+                log.error("no page: cannot listen on %s: %s; tried again", options.listen, error)
+        except Exception:
+            log.exception("fault in the page; it is started again")
+        await asyncio.sleep(AGAIN_S)
+
+
+def _listen(options: ConsoleOptions) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in options.host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((options.host, options.port))
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+async def _serve_on(listener: socket.socket, api: Api) -> None:
+    server = _Server(
+        uvicorn.Config(
+            api.application(),
+            loop="none",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=CONNECTIONS_LIMIT,
+            timeout_graceful_shutdown=CLOSE_LIMIT_S,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="page")
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        api.shared.close()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the agent's business."""
+        yield

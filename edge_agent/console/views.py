@@ -1,0 +1,282 @@
+"""What the REST interface answers: plain data. Times are epoch milliseconds (UTC), durations milliseconds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edge_agent.console.watch import Trouble
+from edge_agent.contract.messages import (
+    AlarmTime,
+    DefinitionReference,
+    EquipmentEvidence,
+    Event,
+    Figure,
+    ProcessEvidence,
+    StateTime,
+)
+from edge_agent.model.batch import Value
+from edge_agent.model.equipment import Equipment, Process
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayView:
+    """Who this gateway is. `down_ms`: how long before `since_ms` nobody can say what the machines did."""
+
+    id: str
+    name: str
+    region: str
+    enterprise: str
+    timezone: str
+    version: str
+    configuration: str
+    since_ms: int
+    down_ms: int
+    clock_offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MachineView:
+    """One equipment as it is now. `today`: time since midnight by state. `connection`: empty if none is
+    configured. `age_ms`: since its newest batch, null before the first."""
+
+    id: str
+    name: str
+    workshop: str
+    line: str
+    kind: str
+    in_service: bool
+    connection: str
+    state: str
+    cause: str
+    since_ms: int
+    link: str
+    age_ms: int | None
+    today: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TagView:
+    """The newest reading of one tag. `quality` is good, uncertain or bad, with `reason`; `source_ms` is the
+    controller's own time, null if it gave none. `received_ms` is null if nothing has come yet."""
+
+    id: str
+    description: str
+    unit: str
+    value: Value
+    quality: str
+    reason: str
+    source_ms: int | None
+    received_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CountedView:
+    """Whether one definition counts the equipment, and why."""
+
+    definition: DefinitionReference
+    evidence: EquipmentEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class MachineDetail:
+    """One equipment with its register entry, newest readings, last errors and evidence."""
+
+    time_ms: int
+    machine: MachineView
+    register: Equipment
+    driver: str
+    period_s: float | None
+    tags: Sequence[TagView]
+    trouble: Trouble | None
+    connection_trouble: Trouble | None
+    counted: Sequence[CountedView]
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalView:
+    """`end_ms` is null if the state lasts."""
+
+    start_ms: int
+    end_ms: int | None
+    state: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceHourView:
+    """What the equipment proved in one clock hour (UTC). `proved_minutes`: minutes in the whole of which it
+    was delivering."""
+
+    hour_ms: int
+    good_readings: int
+    last_good_ms: int
+    proved_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigureView:
+    """One key figure of machine time; `unit` is `ms` or `Wh`, or empty for a ratio. `value` is null if it
+    cannot be computed, and `missing` or `reason` says why."""
+
+    id: str
+    title: Mapping[str, str]
+    formula: str
+    unit: str
+    value: float | None
+    numerator: int | None
+    denominator: int | None
+    missing: Sequence[str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MachineDay:
+    """One equipment on one day by the site's clocks. `known_to_ms`: up to when the history is written."""
+
+    equipment: str
+    day: str
+    from_ms: int
+    to_ms: int
+    known_to_ms: int
+    intervals: Sequence[IntervalView]
+    times: Sequence[StateTime]
+    alarms: Sequence[AlarmTime]
+    figures: Sequence[KeyFigureView]
+    evidence: Sequence[EvidenceHourView]
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticView:
+    """One figure that the driver counts. `subject` is empty for the connection itself; `unit` as in UCUM."""
+
+    subject: str
+    name: str
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """One endpoint. Counts are since the start of the agent."""
+
+    id: str
+    driver: str
+    enabled: bool
+    open: bool
+    period_s: float
+    timeout_s: float
+    equipment: Sequence[str]
+    opened: int
+    failures: int
+    reads: int
+    missed_ticks: int
+    trouble: Trouble | None
+    diagnostics: Sequence[DiagnosticView]
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkView:
+    """One northbound destination. `depth`: records still to be delivered; `acknowledged`: everything up to
+    this number has been confirmed; `statistics` since the start, by name."""
+
+    id: str
+    type: str
+    state: str
+    last_error: str
+    carries: Sequence[str]
+    depth: int
+    acknowledged: int
+    last: int
+    statistics: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalView:
+    """The durable queue. Counts are records since the start; `dropped` were given up because the disk
+    refused them. `failure` says why the last write failed, null if it succeeded."""
+
+    appended: int
+    recorded: int
+    dropped: int
+    failure: str | None
+    size_bytes: int
+    depth: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorView:
+    """One definition and its newest figures: as of `time_ms`, with evidence since `from_ms`; both are null
+    before the first."""
+
+    definition: DefinitionReference
+    standing: str
+    document: str
+    quote: str
+    without_quote: str
+    denominator: str
+    numerator: str
+    connected: str
+    from_ms: int | None
+    time_ms: int | None
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorDetail:
+    """With the lines that were counted, and the signature over all of it."""
+
+    indicator: IndicatorView
+    equipment: Sequence[EquipmentEvidence]
+    processes: Sequence[ProcessEvidence]
+    register_version: str
+    key: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementView:
+    """One statement of record; `figure` is that of the enterprise, null if there is none."""
+
+    number: int
+    schema: str
+    subject: str
+    period: str
+    from_ms: int
+    to_ms: int
+    digest: str
+    superseded_by: int | None
+    figure: Figure | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterView:
+    """The asset register in force."""
+
+    version: str
+    digest: str
+    headcount: int | None
+    equipment: Sequence[Equipment]
+    processes: Sequence[Process]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that changes, at one glance; also what live updates carry."""
+
+    time_ms: int
+    gateway: GatewayView
+    states: Mapping[str, int]
+    links: Mapping[str, int]
+    machines: Sequence[MachineView]
+    indicators: Sequence[IndicatorView]
+    connections: Sequence[ConnectionView]
+    uplinks: Sequence[UplinkView]
+    journal: JournalView
+    readings: int
+    events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why there is no answer."""
+
+    error: str

@@ -1,0 +1,48 @@
+"""Draws docs/images/page-*.png again: the overview of the demo after some seconds of a real run.
+
+.venv/bin/python scripts/page_pictures.py [SECONDS]; needs Debian's packages chromium and fonts-noto-cjk.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from edge_agent.config.shipped import shipped
+from edge_agent.simulator.stage import copy_configuration, embedded_broker, free_ports, workshop
+
+PICTURES = Path(__file__).parents[1] / "docs" / "images"
+SECONDS = 40.0
+SIZE = {"width": 1280, "height": 800}
+
+
+def draw(address: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        for language in ("zh", "en"):
+            page = browser.new_page(viewport=SIZE)
+            page.goto(f"{address}/?lang={language}")
+            page.wait_for_selector(".tile")
+            page.screenshot(path=str(PICTURES / f"page-{language}.png"))
+        browser.close()
+
+
+def main(seconds: float) -> None:
+    ports = free_ports()
+    with tempfile.TemporaryDirectory() as folder, workshop(ports) as plant, embedded_broker(ports) as broker:
+        broker.start()
+        plant.start()
+        site = copy_configuration(shipped("demo"), Path(folder) / "demo", ports)
+        agent = subprocess.Popen([sys.executable, "-m", "edge_agent", "run", site, "--log-level", "error"])  # noqa: S603 - our own program
+        try:
+            time.sleep(seconds)
+            draw(f"http://127.0.0.1:{ports.page}")
+        finally:
+            agent.terminate()
+            agent.wait()
+
+
+main(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS)

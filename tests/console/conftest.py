@@ -1,0 +1,60 @@
+"""A whole agent with its page: the demo's workshop and broker as processes, and the agent beside them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from edge_agent.config.shipped import shipped
+from edge_agent.simulator.stage import Ports, copy_configuration, embedded_broker, free_ports, workshop
+from tests.console.waiting import until
+from tests.field.agent_process import AgentProcess
+
+
+@dataclass
+class Served:
+    """The page of a running agent."""
+
+    url: str
+    process: AgentProcess
+    ports: Ports
+
+    def get(self, path: str, **options: object) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", timeout=10, trust_env=False, **options)  # type: ignore[arg-type]
+
+
+def start(folder: Path, ports: Ports) -> Served:
+    """An agent on the demo's configuration, whose figures are there."""
+    process = AgentProcess(copy_configuration(shipped("demo"), folder / "demo", ports), folder)
+    process.start()
+    served = Served(f"http://127.0.0.1:{ports.page}", process, ports)
+
+    def figures_are_there() -> bool:
+        try:
+            found = served.get("/api/v1/indicators/networked-rate/live").json()
+        except httpx.TransportError:
+            return False
+        return bool(found.get("indicator")) and found["indicator"]["figures"][0]["numerator"] == 12
+
+    until(figures_are_there, 40, process.log)
+    return served
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder, ports = tmp_path_factory.mktemp("console"), free_ports()
+    with workshop(ports) as plant, embedded_broker(ports) as broker:
+        broker.start()
+        plant.start()
+        served = start(folder, ports)
+        with_agent = served.process
+        try:
+            yield served
+            assert with_agent.stop() == 0
+            assert "Traceback" not in with_agent.log()
+        finally:
+            if with_agent.process is not None and with_agent.process.poll() is None:
+                with_agent.process.kill()
+                with_agent.process.wait()

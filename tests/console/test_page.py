@@ -1,0 +1,218 @@
+"""The page in a browser: every page in both languages, on a phone and on a desk."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from edge_agent.simulator.stage import embedded_broker, free_ports, workshop
+from tests.console.conftest import Served, start
+from tests.npm import npm_package
+
+AXE_VERSION = "4.10.3"
+LARGEST_KB = 300
+PAGES = {
+    "overview": "66.7",
+    "indicator/networked-rate/live": "CNC-03",
+    "indicator/nc-rate/by-count": "SAW-01",
+    "machine/CNC-01": "spindle_speed",
+    "machine/CNC-03": "unit 5",
+    "machine/DRL-01": "DRL-01",
+    "connections": "machining-bus",
+    "uplinks": "region",
+    "indicators": "networked-rate/miit-sme-2024",
+    "register": "SCR-01",
+}
+"""By page, a text that it must show."""
+SIZES = {"phone": (360, 740), "desk": (1366, 800)}
+
+
+@dataclass
+class Visit:
+    """One window, and what happened in it."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def go(self, served: Served, where: str, language: str) -> None:
+        self.page.goto(f"{served.url}/?lang={language}#/{where}")
+        expect(self.page.locator("main")).to_contain_text(PAGES[where], timeout=10_000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    assert program is not None, "the tests need Debian's package chromium: scripts/debian-tools"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def visit(browser: Browser, size: str = "desk") -> Visit:
+    width, height = SIZES[size]
+    page = browser.new_page(viewport={"width": width, "height": height})
+    one = Visit(page)
+    page.on(
+        "console",
+        lambda said: one.complaints.append(said.text) if said.type in ("error", "warning") else None,
+    )
+    page.on("pageerror", lambda error: one.complaints.append(str(error)))
+    page.on("request", lambda request: one.requests.append(request.url))
+    return one
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    return (npm_package("axe-core", AXE_VERSION) / "node_modules" / "axe-core" / "axe.min.js").read_text(
+        "utf-8"
+    )
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_page_is_whole(browser: Browser, served: Served, language: str, size: str) -> None:
+    one = visit(browser, size)
+    for where in PAGES:
+        one.go(served, where, language)
+        assert one.page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0], where
+        assert one.page.evaluate("document.documentElement.lang") == language
+        text = one.page.inner_text("body")
+        assert not re.search(r"undefined|NaN|\[object|null", text), where
+        if language == "en":
+            # Names of the plant are Chinese; what the page says by itself is not.
+            assert not re.search(
+                "[\u4e00-\u9fff]", one.page.inner_text("nav") + one.page.inner_text("footer")
+            )
+    assert one.complaints == []
+    assert all(url.startswith(served.url) for url in one.requests)
+    one.page.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_everybody_can_use_it(browser: Browser, served: Served, axe: str, size: str) -> None:
+    one = visit(browser, size)
+    found = []
+    for where in PAGES:
+        one.go(served, where, "zh")
+        one.page.evaluate(axe)
+        result = one.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [
+            (where, violation["id"], node["html"][:120])
+            for violation in result["violations"]
+            for node in violation["nodes"]
+        ]
+    assert found == []
+    one.page.close()
+
+
+def test_it_is_light(browser: Browser, served: Served) -> None:
+    one = visit(browser)
+    one.go(served, "overview", "zh")
+    sizes = one.page.evaluate(
+        "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+        ".filter(one => !one.name.includes('/api/')).map(one => one.decodedBodySize)"
+    )
+    assert len(sizes) >= 8
+    assert 20_000 < sum(sizes) < LARGEST_KB * 1000
+    one.page.close()
+
+
+def test_the_language_is_changed_in_the_corner_and_remembered(browser: Browser, served: Served) -> None:
+    one = visit(browser)
+    one.go(served, "overview", "zh")
+    one.page.get_by_role("button", name="English").click()
+    expect(one.page.locator("nav")).to_contain_text("Connections")
+    one.page.goto(f"{served.url}/")
+    expect(one.page.locator("nav")).to_contain_text("Connections")
+    assert one.page.title() == "Overview · Edge agent"
+    one.page.close()
+
+
+def test_from_a_rate_to_the_machine_that_does_not_count(browser: Browser, served: Served) -> None:
+    one = visit(browser)
+    one.go(served, "overview", "en")
+    one.page.locator("a.rate", has_text="networked-rate/live").click()
+    not_counted = one.page.get_by_role("region", name="In the denominator, not counted")
+    row = not_counted.locator("tr", has_text="CNC-03")
+    expect(row).to_contain_text("not live")
+    expect(row).to_contain_text("reachable")
+    row.get_by_role("link").click()
+    expect(one.page.locator(".trouble")).to_contain_text("unit 5 did not answer")
+    expect(one.page.locator(".trouble")).to_contain_text("What to do")
+    one.page.close()
+
+
+def test_machines_are_shown_by_state(browser: Browser, served: Served) -> None:
+    one = visit(browser)
+    one.go(served, "overview", "en")
+    button = one.page.get_by_role("button", name=re.compile("^unknown"))
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    tiles = one.page.locator(".tile")
+    assert set(tiles.evaluate_all("all => all.map(one => one.querySelector('.state').textContent)")) == {
+        "unknown"
+    }
+    button.click()
+    expect(tiles).to_have_count(20)
+    one.page.close()
+
+
+def test_the_keyboard_reaches_everything(browser: Browser, served: Served) -> None:
+    one = visit(browser)
+    one.go(served, "overview", "en")
+    reached = []
+    for _ in range(40):
+        one.page.keyboard.press("Tab")
+        reached.append(one.page.evaluate("document.activeElement.textContent"))
+    assert "Skip to content" in reached[0]
+    assert {"Connections", "中文", "Register"} <= set(reached)
+    assert any("CNC-01" in text for text in reached)
+    one.page.close()
+
+
+def test_news_come_by_themselves_and_leave_open_what_was_opened(browser: Browser, served: Served) -> None:
+    one = visit(browser)
+    one.go(served, "connections", "en")
+    one.page.locator("summary").first.click()
+    cell = one.page.locator(".numbers b").first
+    before = cell.inner_text()
+    expect(cell).not_to_have_text(before, timeout=10_000)
+    assert one.page.locator("details").first.evaluate("one => one.open")
+    expect(one.page.locator("details").first).to_contain_text("response p99")
+    one.page.close()
+
+
+def test_the_register_is_searched(browser: Browser, served: Served) -> None:
+    one = visit(browser)
+    one.go(served, "register", "en")
+    one.page.get_by_label("Find equipment").fill("机器人")
+    rows = one.page.get_by_role("region", name="Asset register").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    one.page.close()
+
+
+def test_a_browser_sees_when_the_agent_is_gone_and_back(browser: Browser, tmp_path: Path) -> None:
+    ports = free_ports()
+    with workshop(ports) as plant, embedded_broker(ports) as broker:
+        broker.start()
+        plant.start()
+        served = start(tmp_path, ports)
+        one = visit(browser)
+        try:
+            one.go(served, "overview", "en")
+            assert served.process.stop() == 0
+            expect(one.page.get_by_role("status")).to_contain_text("No connection", timeout=15_000)
+            served.process.start()
+            expect(one.page.get_by_role("status")).to_contain_text("live", timeout=30_000)
+            assert served.process.stop() == 0
+        finally:
+            one.page.close()
+            if served.process.process is not None and served.process.process.poll() is None:
+                served.process.process.kill()
+                served.process.process.wait()
