@@ -198,7 +198,8 @@ class History(HistoryReader):
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        self._db.execute("BEGIN")
+        # What begins by reading cannot write any more if another connection has meanwhile.
+        self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._db.execute("COMMIT")

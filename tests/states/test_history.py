@@ -1,6 +1,8 @@
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause, unknown
 from edge_agent.states.history import GATEWAY_DOWN, Changes, History
 from edge_agent.states.tracker import Interval
@@ -131,3 +133,22 @@ def test_of_two_changes_in_one_moment_the_last_holds_before_it_is_saved_as_after
     history.save(Changes(10, noted))
     assert before == history.columns("A", 0, 10).intervals("A") == noted[-1:]
     history.close()
+
+
+def test_somebody_else_who_writes_meanwhile_does_not_spoil_a_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = History(tmp_path / "h.db")
+    other = sqlite3.connect(tmp_path / "h.db", 0, isolation_level=None)
+    look = history._unpack_at
+
+    def look_and_be_interrupted(equipment: str, start_ms: int) -> None:
+        look(equipment, start_ms)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("INSERT INTO amendments (equipment, from_ms, to_ms) VALUES ('A', 0, 1)")
+
+    monkeypatch.setattr(history, "_unpack_at", look_and_be_interrupted)
+    history.save(Changes(10, [Interval("A", 0, None, RUNNING)]))
+    assert history.alive_ms() == 10
+    history.close()
+    other.close()
