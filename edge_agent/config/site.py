@@ -18,6 +18,7 @@ from edge_agent.config.models import (
     Configuration,
     GatewayOptions,
     IndicatorOptions,
+    InfluxdbUplinkOptions,
     SparkplugUplinkOptions,
     StateOptions,
     configuration_model,
@@ -231,6 +232,8 @@ def _site(
 
 
 def _filled_in(uplink: AnyUplinkOptions, gateway: GatewayOptions) -> AnyUplinkOptions:
+    if isinstance(uplink, InfluxdbUplinkOptions):
+        return uplink
     if isinstance(uplink, SparkplugUplinkOptions):
         client_id = uplink.client_id or f"{gateway.id}-{uplink.id}"
         return uplink.model_copy(update={"client_id": client_id, "node": uplink.node or gateway.id})
