@@ -12,7 +12,7 @@ from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
 from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
-from edge_agent.config.models import AnyUplinkOptions, SparkplugUplinkOptions
+from edge_agent.config.models import AnyUplinkOptions, InfluxdbUplinkOptions, SparkplugUplinkOptions
 from edge_agent.config.site import Site, stale_after_ms, tag_sets
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Status
@@ -39,6 +39,8 @@ from edge_agent.states.history import GATEWAY_DOWN
 from edge_agent.states.late import Late, LateReadings, Refusal
 from edge_agent.states.tracker import Interval, StateTracker
 from edge_agent.uplinks.broker import BrokerUplink
+from edge_agent.uplinks.influx.points import where_of
+from edge_agent.uplinks.influx.uplink import InfluxUplink
 from edge_agent.uplinks.mqtt import MqttUplink
 from edge_agent.uplinks.sparkplug.plant import plant_of
 from edge_agent.uplinks.sparkplug.uplink import SparkplugUplink
@@ -108,7 +110,10 @@ class Agent:
         self._acquisition: list[asyncio.Task[None]] = []
         self._services: list[asyncio.Task[None]] = []
 
-    def _uplink(self, options: AnyUplinkOptions) -> BrokerUplink:
+    def _uplink(self, options: AnyUplinkOptions) -> BrokerUplink | InfluxUplink:
+        if isinstance(options, InfluxdbUplinkOptions):
+            where, folder = where_of(self.site), self.site.data_dir
+            return InfluxUplink(options, where, folder, self.journal, self._status, self._event)
         if isinstance(options, SparkplugUplinkOptions):
             plant = plant_of(self.site, __version__)
             return SparkplugUplink(options, plant, self.site.data_dir, self.journal, self._event)

@@ -1,6 +1,6 @@
 """One InfluxDB as it is written to: blocking calls, and what each answer means.
 
-`/api/v2/write` is what InfluxDB 1.8, 2.x and 3.x have in common. Every call may last as long as the time limit,
+`/api/v2/write` is what InfluxDB 1.8, 2.x and 3.x have in common. A call may last as long as the time limit,
 so all of this belongs in a thread.
 """
 
@@ -14,10 +14,13 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from edge_agent.config.models import InfluxdbUplinkOptions
+from edge_agent.uplinks.influx.refusals import LinesRefusedError, RefusedError, named_lines
 
 if TYPE_CHECKING:
     from influxdb_client.rest import ApiException
 
+LONGEST_SAID = 500
+"""Characters of an answer that are told on."""
 LONGEST_WAIT_S = 3600.0
 """A database that asks to be left alone for longer is asked again after this."""
 
@@ -28,21 +31,6 @@ class UnreachableError(Exception):
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-
-
-class RefusedError(Exception):
-    """The database will not take anything until somebody does what the message says."""
-
-
-class LinesRefusedError(Exception):
-    """The database does not take something of these lines; it may have stored the others.
-
-    `reason` in its own words. `named` are the places of the lines that it names, as far as they can be told.
-    """
-
-    def __init__(self, reason: str, named: frozenset[int] = frozenset()) -> None:
-        super().__init__(reason)
-        self.named = named
 
 
 class Database:
@@ -76,7 +64,10 @@ class Database:
         if options.retention_policy:
             bucket = f"{options.database}/{options.retention_policy}"
         self._write: Callable[[bytes], None] = lambda body: writing.write(
-            bucket, options.org, body, write_precision=WritePrecision.MS
+            bucket,
+            options.org,
+            body,
+            write_precision=WritePrecision.MS,  # type: ignore[arg-type]  # its type is str
         )
         self._place = f'the bucket "{bucket}"' if options.bucket else f'the database "{bucket}"'
 
@@ -96,12 +87,12 @@ class Database:
 
     def close(self) -> None:
         """Close connections; safe twice."""
-        self._client.close()
+        self._client.close()  # type: ignore[no-untyped-call]  # it has no types
 
     def _meaning(self, answer: "ApiException", lines: Sequence[str]) -> Exception:
         said = _said(answer.body)
         status = answer.status
-        told = f"HTTP {status}: {said}" if said else f"HTTP {status}"
+        told = f"HTTP {status}: {said[:LONGEST_SAID]}" if said else f"HTTP {status}"
         if status in (400, 413, 422):
             return LinesRefusedError(told, named_lines(answer.body, said, lines))
         if status == 401:
@@ -132,10 +123,10 @@ def _said(body: bytes | str | None) -> str:
     try:
         answer = json.loads(content)
     except ValueError:
-        return "" if "<" in content else content.strip()[:300]
+        return "" if "<" in content else content.strip()
     if not isinstance(answer, dict):
-        return content.strip()[:300]
-    return str(answer.get("message") or answer.get("error") or "")[:1000]
+        return content.strip()
+    return str(answer.get("message") or answer.get("error") or "")
 
 
 def _retry_after(value: str | None) -> float | None:
@@ -181,36 +172,3 @@ def _plain_tls(reason: str) -> str:
             "check tls.ca and the host's name"
         )
     return f"TLS failed ({reason})"
-
-
-_UNPARSABLE = re.compile(r"unable to parse '(.*?)': ", re.DOTALL)
-_CONFLICT = re.compile(
-    r'input field \\?"([^"\\]+)\\?" on measurement \\?"([^"\\]+)\\?" is type \w+, already exists as type'
-)
-_TOO_OLD = re.compile(r"points beyond retention policy(?:[^d]|d(?!ropped))*dropped=(\d+)")
-
-
-def named_lines(body: bytes | str | None, said: str, lines: Sequence[str]) -> frozenset[int]:
-    """Places in `lines` of those that an answer of 1.x, 2.x or 3.x names; empty if it names none for certain."""
-    try:
-        answer = json.loads(body or b"")
-    except ValueError:
-        answer = None
-    data = answer.get("data") if isinstance(answer, dict) else None
-    if isinstance(data, list):  # 3.x: a list of the lines, counted from 1
-        numbers = [one.get("line_number") for one in data if isinstance(one, dict)]
-        return frozenset(n - 1 for n in numbers if isinstance(n, int) and 0 < n <= len(lines))
-    unparsable = set(_UNPARSABLE.findall(said))
-    if unparsable:
-        return frozenset(i for i, one in enumerate(lines) if one in unparsable)
-    conflict = _CONFLICT.search(said)
-    if conflict is not None:
-        # A measurement's field has one type in all our lines, so all that have it are in conflict.
-        field, measurement = re.escape(conflict[1]), re.escape(conflict[2])
-        pattern = re.compile(rf"^{measurement}[, ](?:.*[ ,])?{field}=")
-        return frozenset(i for i, one in enumerate(lines) if pattern.match(one))
-    too_old = _TOO_OLD.search(said)
-    if too_old is not None:
-        oldest = sorted(range(len(lines)), key=lambda i: int(lines[i].rpartition(" ")[2]))
-        return frozenset(oldest[: int(too_old[1])])
-    return frozenset()

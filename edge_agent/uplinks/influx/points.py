@@ -1,7 +1,7 @@
 """What becomes of each message: which measurement, tags and fields. `docs/influxdb.md` is about it.
 
-Tags have few values, all out of the configuration. No name is both a tag and a field, and no field ever changes
-its type: a database would refuse the point.
+Tags have few values, all out of the configuration. No name is both a tag and a field, and no field ever
+changes its type: a database would refuse the point.
 """
 
 from collections import Counter
