@@ -157,10 +157,10 @@ def _plain(error: Exception) -> str:
         return _plain_tls(str(reason))
     if isinstance(reason, exceptions.NameResolutionError) or isinstance(reason.__cause__, socket.gaierror):
         return "its name cannot be resolved"
-    if isinstance(reason, exceptions.TimeoutError):
-        return "no answer within the time limit"
     if isinstance(reason, exceptions.NewConnectionError) and reason.__cause__ is not None:
         return str(reason.__cause__)
+    if isinstance(reason, exceptions.TimeoutError):
+        return "no answer within the time limit"
     return str(reason)
 
 

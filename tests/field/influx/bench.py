@@ -46,7 +46,7 @@ class Bench:
             lambda: Status(online=True, time=CLOCK.now_ms(), since=0, version="1", configuration="c"),
             lambda kind, message, _: self.told.append((kind, message)),
         )
-        self.time = CLOCK.now_ms() - 1_000_000
+        self.time = CLOCK.now_ms() - 30_000_000  # points of the future are in no count
         """Of the newest reading; each is a second after the one before."""
 
     def send(self, record_class: RecordClass, message: Numbered, readings: int = 0) -> None:

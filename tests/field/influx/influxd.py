@@ -48,6 +48,7 @@ http {{
     client_body_temp_path {folder}/tmp; proxy_temp_path {folder}/tmp; fastcgi_temp_path {folder}/tmp;
     uwsgi_temp_path {folder}/tmp; scgi_temp_path {folder}/tmp;
     client_max_body_size 25m;
+    client_body_buffer_size 25m;
     map $arg_bucket $db {{ "~^(?<d>.+?)(%2F|/)" $d; default $arg_bucket; }}
     map $arg_bucket $rp {{ "~(%2F|/)(?<r>.+)$" $r; default ""; }}
     map $arg_precision $unit {{ us u; default $arg_precision; }}
