@@ -251,7 +251,7 @@ def _web_address(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("expected an address such as https://influx.works.lan:8086")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("expected an address without a password; that is what token and password are for")
+        raise ValueError("a user or password in the address; that is what username and password are for")
     return value.rstrip("/")
 
 
@@ -289,7 +289,7 @@ class InfluxdbUplinkOptions(Options):
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if bool(self.bucket) == bool(self.database):
-            raise ValueError("expected either bucket and org (InfluxDB 2.x) or database (1.8 and 3.x)")
+            raise ValueError("either bucket and org (InfluxDB 2.x) or database (1.8 and 3.x) is needed")
         if bool(self.bucket) != bool(self.org):
             raise ValueError("bucket and org belong together")
         if self.retention_policy and not self.database:
@@ -298,7 +298,7 @@ class InfluxdbUplinkOptions(Options):
             missing = "password" if self.password is None else "username"
             raise ValueError(f"username and password belong together; {missing} is missing")
         if self.token is not None and self.username is not None:
-            raise ValueError("expected either token or username and password, not both")
+            raise ValueError("token, or username and password, but not both")
         return self
 
 
