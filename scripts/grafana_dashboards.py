@@ -198,7 +198,8 @@ def rate(title: str, description: str, definition: str, goal: str) -> list[Json]
         [
             target(
                 f'SELECT last("denominator") AS "d 分母", "numerator" AS "n 分子", '
-                f'"unknown" AS "未知 unknown", '"numerator" * 0 + ${goal} AS "目标 % target" FROM "indicators" WHERE {where}',
+                f'"unknown" AS "未知 unknown", "numerator" * 0 + ${goal} AS "目标 % target" '
+                f'FROM "indicators" WHERE {where}',
                 table=True,
             )
         ],
@@ -397,7 +398,8 @@ def policy_table() -> str:
 
 def rates() -> Json:
     figures = (
-        '"numerator" AS "n 分子", "rate" AS "比率 rate", "unknown" AS "未知 unknown", "reason" AS "原因 reason"'
+        '"numerator" AS "n 分子", "rate" AS "比率 rate", '
+        '"unknown" AS "未知 unknown", "reason" AS "原因 reason"'
     )
     now = panel(
         "table",
@@ -433,7 +435,7 @@ def rates() -> Json:
         [
             target(
                 f'SELECT mean("rate") FROM "indicators" '
-                f'WHERE "level" = \'enterprise\' AND {HERE} AND $timeFilter '
+                f"WHERE \"level\" = 'enterprise' AND {HERE} AND $timeFilter "
                 'GROUP BY time($__interval), "definition" fill(none)',
                 alias="$tag_definition",
             )
@@ -468,7 +470,7 @@ def gateways() -> Json:
             [
                 target(
                     f'SELECT {value} FROM "gateway" WHERE {HERE} AND $timeFilter '
-                    'GROUP BY time(1m), "gateway", "uplink" fill(none)',
+                    'GROUP BY time($__interval), "gateway", "uplink" fill(none)',
                     alias="$tag_gateway $tag_uplink",
                 )
             ],

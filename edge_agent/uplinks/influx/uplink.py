@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 RETRY_FIRST_S, RETRY_LIMIT_S = 1.0, 60.0
 REFUSED_PAUSE_S = 60.0
 """Pause after the database refused everything; what it refuses now it will refuse in a second, too."""
-HEALTH_EVERY_S = 60.0
+HEALTH_EVERY_S = 10.0
 RECORDS = 200
 """So many records are read from the journal at once."""
 BODY_LIMIT = 4_000_000
