@@ -7,7 +7,6 @@ changes its type: a database would refuse the point.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 import msgspec
 
@@ -47,6 +46,9 @@ MOST_CAUSES = 200
 """So many causes of alarms get a tag value of their own. State rules name them, so there are few."""
 OTHER_CAUSE = "other"
 
+_NUMBERS = (float, int)
+"""JSON has no NaN and no infinity, so what was decoded from it is finite."""
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
@@ -70,7 +72,6 @@ class Points:
         self._common = {"enterprise": where.enterprise, "gateway": where.gateway}
         self._heads: dict[tuple[str, ...], str] = {}
         """What lines begin with, by measurement and what else it hangs on: the same for thousands of them."""
-        self._names: dict[str, str] = {}
         self._causes: set[str] = set()
 
     def of(self, record: Record) -> list[str]:
@@ -119,19 +120,22 @@ class Points:
     # Readings: numbers, texts and flaws apart, so that each measurement has fields of one type only.
 
     def _telemetry(self, message: messages.Telemetry) -> Iterator[str | None]:
+        tags = message.tags
         bad = {flaw.index for flaw in message.flaws if flaw.quality == QualityLevel.BAD.value}
-        newest = {
-            tag: index for index, tag in enumerate(message.tags)
-        }  # of a tag that stands there twice, the last
-        usable = [index for index in newest.values() if index not in bad]
-        yield from self._rows(message, usable, "gateway", message.received)
-        if len(newest) < len(message.tags):
-            for (clock, time), indices in self._queued(message, bad.union(newest.values())):
-                yield from self._rows(message, indices, clock, time)
+        newest = dict(zip(tags, range(len(tags)), strict=True))
+        if not bad and len(newest) == len(tags):
+            yield from self._rows(message, tags, message.values, "gateway", message.received)
+        else:
+            others = bad.union(newest.values())
+            usable = [index for index in newest.values() if index not in bad]
+            for (clock, time), indices in (
+                (("gateway", message.received), usable),
+                *self._queued(message, others),
+            ):
+                values = [message.values[index] for index in indices]
+                yield from self._rows(message, [tags[index] for index in indices], values, clock, time)
         if message.flaws:
-            flaws = {
-                self._name(message.tags[one.index]): f"{one.quality}: {one.reason}" for one in message.flaws
-            }
+            flaws = {_name(tags[one.index]): f"{one.quality}: {one.reason}" for one in message.flaws}
             yield line(self._machine("flaws", message.equipment), flaws, message.received)
 
     def _queued(
@@ -151,25 +155,27 @@ class Points:
         return sorted(found.items())
 
     def _rows(
-        self, message: messages.Telemetry, indices: Iterable[int], clock: str, time_ms: int
+        self,
+        message: messages.Telemetry,
+        tags: Sequence[str],
+        values: Sequence[Value],
+        clock: str,
+        time_ms: int,
     ) -> Iterator[str]:
-        numbers, texts = [], []
-        for index in indices:
-            name, value = self._name(message.tags[index]), message.values[index]
-            if isinstance(value, float | int):
-                # True is 1, and whole numbers have no i: all are floats, whatever the controller's type.
-                if isfinite(value):
-                    numbers.append(f"{name}={+value!r}")
-            elif value is not None:
-                texts.append(f"{name}={text(_as_text(value))}")
+        # One pass for the many numbers. Whole ones have no i: all are floats, whatever the controller's type.
+        names = tags if RESERVED.isdisjoint(tags) else [_name(tag) for tag in tags]
+        numbers = [f"{name}={v!r}" for name, v in zip(names, values, strict=True) if type(v) in _NUMBERS]
+        texts = []
+        if len(numbers) < len(tags):
+            for name, value in zip(names, values, strict=True):
+                if isinstance(value, bool):
+                    numbers.append(f"{name}={int(value)}")
+                elif isinstance(value, str | list):
+                    texts.append(f"{name}={text(_as_text(value))}")
         for measurement, fields in (("readings", numbers), ("texts", texts)):
             if fields:
                 head = self._machine(measurement, message.equipment, clock=clock)
                 yield f"{head}{','.join(fields)} {time_ms}"
-
-    def _name(self, tag: str) -> str:
-        """The field of a machine's tag. Tag ids are letters, digits and underscores: nothing to escape."""
-        return f"{tag}.value" if tag in RESERVED else tag
 
     # All others.
 
@@ -268,6 +274,11 @@ class Points:
 
 def _written(lines: Iterable[str | None]) -> list[str]:
     return [one for one in lines if one is not None]
+
+
+def _name(tag: str) -> str:
+    """The field of a machine's tag. Tag ids are letters, digits and underscores: nothing to escape."""
+    return f"{tag}.value" if tag in RESERVED else tag
 
 
 def _as_text(value: Value) -> str:

@@ -101,7 +101,8 @@ class Influxd:
         """Start both, and wait until the database answers through nginx."""
         self._run("influxd", "-config", str(self._folder / "influxd.conf"))
         if "nginx" not in self._processes:
-            self._run("nginx", "-p", str(self._folder), "-c", str(self._folder / "nginx.conf"))
+            log = str(self._folder / "nginx.log")
+            self._run("nginx", "-e", log, "-p", str(self._folder), "-c", str(self._folder / "nginx.conf"))
         self._until_it_answers()
         return self
 

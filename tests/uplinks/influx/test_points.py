@@ -85,7 +85,7 @@ def lines(message: Numbered, points: Points | None = None) -> list[str]:
 
 def test_readings() -> None:
     assert lines(TELEMETRY) == [
-        f"readings,clock=gateway,{COMMON},line=L1,workshop=W1 a=1,kind.value=1,time.value=2.5 5",
+        f"readings,clock=gateway,{COMMON},line=L1,workshop=W1 a=1,time.value=2.5,kind.value=1 5",
         f'texts,clock=gateway,{COMMON},line=L1,workshop=W1 s="x",bits="[1,2]" 5',
         f'flaws,{COMMON},line=L1,workshop=W1 broken="bad: gap" 5',
     ]
