@@ -1,5 +1,6 @@
 """The uplink against a real influxd: nothing is lost, nothing is there twice, and mistakes are told."""
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -9,12 +10,14 @@ import pytest
 from edge_agent.contract import messages
 from edge_agent.contract.topics import RecordClass
 from edge_agent.model.batch import Batch
+from edge_agent.model.clock import CLOCK
 from edge_agent.model.quality import bad
 from edge_agent.uplinks.broker import UplinkState
 from edge_agent.uplinks.influx import uplink as module
 from tests.field.certificates import Authority
 from tests.field.influx.bench import Bench
 from tests.field.influx.influxd import PASSWORD, USER, Influxd
+from tests.house.documents import ROOT, blocks
 
 
 @pytest.fixture(autouse=True)
@@ -258,3 +261,33 @@ def test_acquisition_does_not_wait_for_a_backlog(tmp_path: Path) -> None:
         bench.run(work)
         assert database.count("readings") == 20_000
         assert longest < 0.5
+
+
+def test_the_statements_of_the_page_are_right(tmp_path: Path) -> None:
+    """In the order in which they stand there: a database, retention, down-sampling, questions."""
+    making, asking = blocks(ROOT / "docs" / "influxdb.md", "sql")
+    with Influxd(tmp_path / "db") as database:
+        for statement in re.split(r"\n(?! )", making.strip()):
+            database.query(statement)
+        bench = Bench(tmp_path, database.url)
+
+        async def work() -> None:
+            bench.read({"spindle_load": 40}, time=CLOCK.now_ms() - 1000)
+            bench.send(
+                RecordClass.STATES,
+                messages.State(equipment="M1", time=bench.time, state="idle", since=0, link="live"),
+            )
+            await bench.delivered()
+
+        bench.run(work)
+        questions = asking.replace("CNC-01", "M1").strip().splitlines()
+        found = [database.query(one, "plant") for one in questions]
+        assert len(found[0]) > 0
+        assert found[1][0]["last"] == "idle"
+        # What the continuous query does once in ten minutes.
+        selected = re.search(r"SELECT mean\(\*\).*(?= END)", making, re.DOTALL)
+        assert selected is not None
+        database.query(selected[0].replace("GROUP BY", "WHERE time > now() - 1h GROUP BY"), "plant")
+        (minute,) = database.query('SELECT * FROM "years".readings', "plant")
+        assert minute["mean_spindle_load"] == 40
+        assert minute["equipment"] == "M1"
