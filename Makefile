@@ -12,7 +12,7 @@ demo: ## a simulated workshop, a broker and the agent, as a live table (SECONDS=
 	@scripts/bootstrap demo
 	@exec .venv/bin/edge-agent demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: lint ## lint, then all tests; brings what they need (mosquitto, libmodbus, a C compiler, socat)
+test: lint ## lint, then all tests; brings what they need (mosquitto, libmodbus, a C compiler, socat, a font)
 	@scripts/debian-tools
 	@. scripts/env.sh && exec .venv/bin/pytest
 

@@ -7,21 +7,30 @@ from collections.abc import Coroutine
 from contextlib import closing, suppress
 from dataclasses import astuple, dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
 from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
-from edge_agent.config.models import AnyUplinkOptions, InfluxdbUplinkOptions, SparkplugUplinkOptions
-from edge_agent.config.site import Site, stale_after_ms, tag_sets
+from edge_agent.config.models import (
+    AnyUplinkOptions,
+    InfluxdbUplinkOptions,
+    JournalOptions,
+    SparkplugUplinkOptions,
+)
+from edge_agent.config.site import Site, counting, stale_after_ms, tag_sets
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Status
 from edge_agent.contract.topics import RecordClass
 from edge_agent.driver import DriverError, load_driver
 from edge_agent.figures import Figures
+from edge_agent.indicators.accounts import Account
 from edge_agent.indicators.connected import ConnectedVersions
 from edge_agent.indicators.registers import RegisterVersions
+from edge_agent.indicators.running_day import RunningDay
 from edge_agent.journal.journal import Journal
+from edge_agent.journal.limits import Limits
 from edge_agent.journal.lock import DataDirLock
 from edge_agent.journal.store import Record
 from edge_agent.keeping import HistoryKeeper
@@ -37,13 +46,12 @@ from edge_agent.statements.keys import signing_key
 from edge_agent.states.counters import Counters, Number
 from edge_agent.states.history import GATEWAY_DOWN
 from edge_agent.states.late import Late, LateReadings, Refusal
+from edge_agent.states.production import ProductionTally
 from edge_agent.states.tracker import Interval, StateTracker
 from edge_agent.uplinks.broker import BrokerUplink
 from edge_agent.uplinks.influx.points import where_of
 from edge_agent.uplinks.influx.uplink import InfluxUplink
 from edge_agent.uplinks.mqtt import MqttUplink
-from edge_agent.uplinks.sparkplug.plant import plant_of
-from edge_agent.uplinks.sparkplug.uplink import SparkplugUplink
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +74,8 @@ class EquipmentView:
     link: LinkLevel
     age_ms: int | None
     """Since its newest batch; None before the first."""
+    today: Account
+    """Where its time went since midnight by the site's clocks."""
 
 
 class Agent:
@@ -86,6 +96,7 @@ class Agent:
             self.journal = Journal(
                 site.data_dir / "journal.db",
                 {u.id: frozenset(RecordClass(name) for name in u.carries) for u in site.uplinks},
+                journal_limits(site.journal),
             )
             self.recorder = Recorder(site, self._key, self.journal)
             self.uplinks = [self._uplink(options) for options in site.uplinks]
@@ -107,6 +118,7 @@ class Agent:
             ConnectionSupervisor(load_driver(c.driver)(c, tag_sets(c)), self, phase)
             for c, phase in zip(enabled, phases(len(enabled)), strict=True)
         ]
+        self._journal_failed = False
         self._acquisition: list[asyncio.Task[None]] = []
         self._services: list[asyncio.Task[None]] = []
 
@@ -115,6 +127,10 @@ class Agent:
             where, folder = where_of(self.site), self.site.data_dir
             return InfluxUplink(options, where, folder, self.journal, self._status, self._event)
         if isinstance(options, SparkplugUplinkOptions):
+            # protobuf takes 4 MB, which only who has such an uplink pays.
+            from edge_agent.uplinks.sparkplug.plant import plant_of
+            from edge_agent.uplinks.sparkplug.uplink import SparkplugUplink
+
             plant = plant_of(self.site, __version__)
             return SparkplugUplink(options, plant, self.site.data_dir, self.journal, self._event)
         return MqttUplink(options, self.journal, self._status, self._event)
@@ -134,6 +150,9 @@ class Agent:
         self.resumed_after_ms = max(0, now - since)
         """Time for which nobody can say what the machines did, because the agent was not running."""
         self._sessions = SessionRecorder(self.site.sharing, self.site.data_dir / "history.db", since)
+        self._today = RunningDay(ZoneInfo(self.site.gateway.timezone), now)
+        for item in self.site.register.equipment:
+            self._today.count(item.id, history.columns(item.id, self._today.from_ms, since), since)
         stale_ms = stale_after_ms(self.site)
         for connection in self.site.connections:
             for equipment in connection.equipment:
@@ -154,6 +173,7 @@ class Agent:
             history.counters(),
             self._counter_reset,
         )
+        self._production = ProductionTally(counting(self.site), history.production_counters())
         self._keeper.note(self.tracker.open_intervals())
         configured = {name for names in self._by_connection.values() for name in names}
         registered = [e.id for e in self.site.register.equipment]
@@ -172,14 +192,6 @@ class Agent:
             configuration=self.site.digest,
             down_ms=self.resumed_after_ms,
         )
-        for uplink, (first, last) in self.journal.lost_numbers.items():
-            self._event(
-                "numbers_lost",
-                "given to readings that a power cut took, or to none; they do not come again",
-                uplink,
-                first=first,
-                last=last,
-            )
         if self.recorder.key_before is not None:
             self._event(
                 "key_changed",
@@ -249,6 +261,7 @@ class Agent:
                     since_ms=current.since_ms,
                     link=self._links.level(equipment.id, now),
                     age_ms=None if current.heard_ms is None else now - current.heard_ms,
+                    today=self._today.account(equipment.id, current, now),
                 )
             )
         return views
@@ -261,6 +274,7 @@ class Agent:
         self.readings += len(batch.tags)
         if self._counters.urgent:
             self._save_soon.set()
+        self._production.batch(batch)
         self.tracker.batch(batch)
         self._late.batch(batch)
         self._sessions.batch(batch)
@@ -277,12 +291,14 @@ class Agent:
     def lost(self, connection: str, error: DriverError) -> None:
         equipment = self._by_connection[connection]
         self._links.lost(equipment)
+        self._production.lost(equipment)
         self.tracker.lost(equipment, error.cause, CLOCK.now_ms())
         self._event("connection_lost", str(error), connection, cause=error.cause.value)
         self._announce_all(connection)
 
     def equipment_failed(self, connection: str, equipment: str, error: DriverError) -> None:
         self._links.failed(equipment)
+        self._production.lost([equipment])
         self.tracker.lost([equipment], error.cause, CLOCK.now_ms())
         self._event("equipment_lost", str(error), equipment, cause=error.cause.value, connection=connection)
         self._announce(equipment, CLOCK.now_ms())
@@ -302,6 +318,7 @@ class Agent:
     # What becomes of it.
 
     def _counter_reset(self, equipment: str, tag: str, before: Number, after: Number) -> None:
+        self._production.reset(equipment, tag)
         self._event(
             "counter_reset",
             f"{tag} was {before} and is now {after}",
@@ -313,6 +330,7 @@ class Agent:
 
     def _state_changed(self, ended: Interval, begun: Interval) -> None:
         self._keeper.note((ended, begun))
+        self._today.ended(ended)
         self._late.ended(ended)
         self._sessions.state_changed(begun)
         before, now = ended.state.state, begun.state.state
@@ -360,7 +378,6 @@ class Agent:
 
     async def _keep_house(self) -> None:
         saved_at = 0.0
-        journal_failure: str | None = None
         loop = asyncio.get_running_loop()
         while True:
             with suppress(TimeoutError):
@@ -371,15 +388,22 @@ class Agent:
             self.tracker.check_stale(now)
             for equipment in self._connected:
                 self._announce(equipment, now)
-            if self.journal.failure and not journal_failure:
-                self._event("journal_failed", self.journal.failure)
-            journal_failure = self.journal.failure
+            self._tell_of_journal()
             if self._keeper.unsaved or self._save_soon.is_set() or loop.time() - saved_at > ALIVE_EVERY_S:
                 self._save_soon.clear()
                 await self._save_history()
                 saved_at = loop.time()
             if not self._keeper.unsaved:
                 await self._fill_unknown_time()
+
+    def _tell_of_journal(self) -> None:
+        """Say once that the disk takes nothing, and once that it does again."""
+        failure = self.journal.failure
+        if failure is not None and not self._journal_failed:
+            self._event("journal_failed", failure)
+        elif failure is None and self._journal_failed:
+            self._event("journal_recovered", "the disk takes records again", dropped=self.journal.dropped)
+        self._journal_failed = failure is not None
 
     def _follow_clock(self) -> None:
         if abs(CLOCK.offset_ms()) < CLOCK_STEP_MS:
@@ -395,10 +419,12 @@ class Agent:
         now = CLOCK.now_ms()
         if not await self._sessions.save(self._keeper):
             return
-        counters = self._counters.take_changed()
+        # Totals and what was counted of them go together, or a piece would be counted twice or not at all.
+        counters, production = self._counters.take_changed(), self._production.take_changed()
         evidence = map(astuple, self._links.take_changed())
-        if not await self._keeper.save(evidence, counters, now):
+        if not await self._keeper.save(evidence, counters, now, production):
             self._counters.not_kept(counters)
+            self._production.not_kept(production)
 
     async def _fill_unknown_time(self) -> None:
         """Fill it with what came late. Nothing may wait to be written: it would be written over that."""
@@ -417,9 +443,14 @@ class Agent:
                 offset_ms=late.offset_ms,
             )
             return
-        filled = await self._keeper.run(late.fill, self._keeper.history)
+        history, name = self._keeper.history, late.equipment
+        filled = await self._keeper.run(late.fill, history)
         self._late.done(late)
         if filled:
+            before, closed_ms = self._today.closed(name), self.tracker.current(name).since_ms
+            unsaved = self._keeper.unsaved
+            columns = await self._keeper.run(history.columns, name, self._today.from_ms, closed_ms, unsaved)
+            self._today.recount(name, before, columns, closed_ms)
             ends = [one.end_ms for one in filled if one.end_ms is not None]
             self._event(
                 "late_data",
@@ -431,6 +462,14 @@ class Agent:
                     "ms": sum(ends) - sum(o.start_ms for o in filled),
                 },
             )
+
+
+def journal_limits(options: JournalOptions) -> Limits:
+    return Limits(
+        options.max_size,
+        {RecordClass(name): round(1000 * seconds) for name, seconds in options.keep.model_dump().items()},
+        round(1000 * options.keep_delivered),
+    )
 
 
 def _named(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -3,16 +3,17 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from edge_agent.acquisition.link import LinkTracker
-from edge_agent.config.site import Site, planned_calendars
+from edge_agent.config.site import Site, counting, planned_calendars
 from edge_agent.contract.messages import Numbered, Statements
 from edge_agent.contract.topics import RecordClass
+from edge_agent.indicators.accounts_due import AccountsDue, Series, all_series
 from edge_agent.indicators.calculate import Calculator
-from edge_agent.indicators.machine_time import MADE_UP_MS, MachineTime
+from edge_agent.indicators.machine_time import MachineTime
 from edge_agent.indicators.periods import Period
 from edge_agent.keeping import HistoryKeeper
 from edge_agent.model.clock import CLOCK
@@ -56,8 +57,9 @@ class Figures:
             Calculator(one, site.gateway.enterprise, site.register, zone, calendars)
             for one in site.definitions
         ]
-        self._machine_time = MachineTime(keeper.history, zone, calendars)
-        self._connected: Sequence[str] = [e.id for c in site.connections for e in c.equipment]
+        self._machine_time = MachineTime(keeper.history, zone, calendars, counting(site))
+        connected = [e.id for c in site.connections for e in c.equipment]
+        self._due = AccountsDue(keeper.history, all_series(zone, connected, calendars))
         self.statements: dict[str, Statements] = {}
         """The newest of each definition."""
 
@@ -88,27 +90,35 @@ class Figures:
         while True:
             try:
                 await self._account_again()
-                for kind in MADE_UP_MS:
-                    settled_ms = CLOCK.now_ms() - ACCOUNTS_SETTLE_MS
-                    for period in await self._keeper.run(self._machine_time.due, kind, settled_ms):
-                        await self._account_for(period)
+                if (settled_ms := await self._settled_ms()) is not None:
+                    await self._account_until(settled_ms)
             except sqlite3.Error as error:
                 log.error("history: %s; machine time is accounted for later", error)
             await asyncio.sleep(ACCOUNTS_EVERY_S)
 
+    async def _settled_ms(self) -> int | None:
+        """Up to when all that happened is on disk, what was counted as well; None before the first save."""
+        saved_ms = await self._keeper.run(self._keeper.history.alive_ms)
+        return None if saved_ms is None else min(saved_ms, CLOCK.now_ms() - ACCOUNTS_SETTLE_MS)
+
     async def _account_again(self) -> None:
         """Send accounts again whose unknown time was filled since."""
-        accounts, number = await self._keeper.run(self._machine_time.amended)
+        accounts, number = await self._keeper.run(self._due.amended)
         for equipment, period in accounts:
             await self._send_account(equipment, period)
         if number:
-            await self._keeper.run(self._machine_time.made_again, number)
+            await self._keeper.run(self._due.made_again, number)
 
-    async def _account_for(self, period: Period) -> None:
+    async def _account_until(self, settled_ms: int) -> None:
+        for series in self._due.series:
+            for period in await self._keeper.run(self._due.due, series, settled_ms):
+                await self._account_for(series, period)
+
+    async def _account_for(self, series: Series, period: Period) -> None:
         # One machine at a time, so that the history has time for other things.
-        for equipment in self._connected:
+        for equipment in series.equipment:
             await self._send_account(equipment, period)
-        await self._keeper.run(self._machine_time.done, period)
+        await self._keeper.run(self._due.done, series, period)
 
     async def _send_account(self, equipment: str, period: Period) -> None:
         account = await self._keeper.run(

@@ -10,7 +10,8 @@ from typing import ParamSpec, TypeVar
 
 from edge_agent.model.clock import CLOCK
 from edge_agent.states.counters import CounterRow
-from edge_agent.states.history import Changes, History
+from edge_agent.states.history import NOTHING_MADE, Changes, History
+from edge_agent.states.production import ProductionChanges
 from edge_agent.states.reading import EvidenceRow
 from edge_agent.states.tracker import Interval
 
@@ -47,7 +48,11 @@ class HistoryKeeper:
         return list(self._intervals)
 
     async def save(
-        self, evidence: Iterable[EvidenceRow], counters: Sequence[CounterRow], alive_ms: int
+        self,
+        evidence: Iterable[EvidenceRow],
+        counters: Sequence[CounterRow],
+        alive_ms: int,
+        production: ProductionChanges = NOTHING_MADE,
     ) -> bool:
         """Write these and what was noted; returns whether that went well.
 
@@ -57,7 +62,8 @@ class HistoryKeeper:
         self._evidence |= {(row[0], row[1]): row for row in evidence}
         intervals, lines = list(self._intervals), dict(self._evidence)
         try:
-            await self.run(self.history.save, Changes(alive_ms, intervals, tuple(lines.values()), counters))
+            changes = Changes(alive_ms, intervals, tuple(lines.values()), counters, production)
+            await self.run(self.history.save, changes)
         except sqlite3.Error as error:
             log.error("history: cannot write (%s); kept in memory meanwhile", error)
             return False

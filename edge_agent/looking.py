@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge_agent.config.site import Site, planned_calendars, stale_after_ms
-from edge_agent.contract.messages import Figure, Statements
+from edge_agent.config.site import Site, counting, planned_calendars, stale_after_ms
+from edge_agent.contract.messages import Account, Figure, Statements
 from edge_agent.indicators.calculate import Calculator
 from edge_agent.indicators.claims import (
     WINDOW_MS,
@@ -23,11 +23,14 @@ from edge_agent.indicators.claims import (
 )
 from edge_agent.indicators.definitions import Definition
 from edge_agent.indicators.kept import KeptEvidence, KeptHistory
-from edge_agent.indicators.periods import PeriodKind, local_day
+from edge_agent.indicators.machine_time import MachineTime
+from edge_agent.indicators.periods import Period, PeriodKind, local_day
 from edge_agent.indicators.targets import Point, point
 from edge_agent.model.state import MachineState
 from edge_agent.statements.record import SCHEMA
 from edge_agent.statements.store import StatementArchive
+from edge_agent.states.reading import EvidenceRow, HistoryReader
+from edge_agent.states.tracker import Interval
 
 
 class NoHistoryError(Exception):
@@ -86,9 +89,47 @@ def look(site: Site, definitions: Iterable[Definition]) -> Look:
             evidence = history.evidence(members, as_of_ms - window_ms, as_of_ms, stale_after_ms(site))
             return Look(site, as_of_ms, evidence, history.states(members, as_of_ms + 1))
     except sqlite3.Error as error:
-        raise NoHistoryError(
-            f"{site.data_dir}: no history can be read: {error}; has the agent run yet? 尚无运行记录"
-        ) from error
+        raise _unreadable(site, error) from error
+
+
+def _unreadable(site: Site, error: sqlite3.Error) -> NoHistoryError:
+    return NoHistoryError(
+        f"{site.data_dir}: no history can be read: {error}; has the agent run yet? 尚无运行记录"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MachineLook:
+    """What the data folder tells of one machine in one period."""
+
+    account: Account
+    intervals: Sequence[Interval]
+    """Those that overlap the period, whole."""
+    evidence: Sequence[EvidenceRow]
+    """Of the clock hours (UTC) that overlap the period; hours without a good reading are not in it."""
+
+
+def look_at_machine(site: Site, equipment: str, period: Period) -> MachineLook:
+    """Up to when the agent was last alive, if the period is not over. Raises NoHistoryError."""
+    try:
+        with closing(HistoryReader.look(history_file(site))) as history:
+            alive_ms = history.alive_ms()
+            if alive_ms is None or alive_ms <= period.from_ms:
+                raise NoHistoryError(f"{site.data_dir}: no agent ran here then or since 该期间无运行记录")
+            period = replace(period, to_ms=min(period.to_ms, alive_ms))
+            zone = ZoneInfo(site.gateway.timezone)
+            machine_time = MachineTime(history, zone, planned_calendars(site), counting(site))
+            account = machine_time.account(equipment, period, (), alive_ms)
+            intervals = [
+                one
+                for one in history.intervals_of(equipment, period.from_ms, period.to_ms)
+                if one.end_ms is None or one.end_ms > period.from_ms
+            ]
+            return MachineLook(
+                account, intervals, history.evidence_of(equipment, period.from_ms, period.to_ms)
+            )
+    except sqlite3.Error as error:
+        raise _unreadable(site, error) from error
 
 
 def stated_points(site: Site, definitions: Iterable[Definition]) -> dict[str, list[Point]]:

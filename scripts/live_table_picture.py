@@ -22,7 +22,7 @@ from edge_agent.config.site import load_site
 from edge_agent.simulator.stage import copy_configuration, embedded_broker, free_ports, workshop
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "live-table.svg"
-COLUMNS = 128
+COLUMNS = 148
 SECONDS = 24.0
 CELL = 20 * 0.61
 """Width of a terminal's column in the picture: rich's font size and the ratio of width to height."""

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.table import Table
 
-from edge_agent.cli.words import CLAIMS, counts_text, rate_text, reason_text, scope_text
+from edge_agent.cli.words import counts_text, rate_text, reason_text, scope_text
 from edge_agent.contract.messages import DefinitionReference, EquipmentEvidence, Figure
 from edge_agent.indicators.calculate import Line
 from edge_agent.indicators.claims import Claim
+from edge_agent.words import CLAIMS
 
 _PLAIN_WIDTH = 200
 
@@ -73,7 +74,7 @@ def _evidence(line: EquipmentEvidence, zone: ZoneInfo, *, windowed: bool) -> str
 def claims_table(claims: Sequence[Claim]) -> Table:
     rows = table("编号 id", "登记与证据 claim", "")
     for claim in claims:
-        rows.add_row(claim.subject, CLAIMS[claim.kind], claim.detail)
+        rows.add_row(claim.subject, CLAIMS[claim.kind].both, claim.detail)
     return rows
 
 

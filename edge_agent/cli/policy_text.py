@@ -7,25 +7,8 @@ from typing import Any
 from edge_agent.cli.words import reason_text
 from edge_agent.indicators.definitions import Definition
 from edge_agent.indicators.policies import Baseline, Policy, Reading, Target
-from edge_agent.indicators.targets import Judgement, Point, Verdict, WhyNot
-
-_VERDICTS = {
-    Verdict.MET: "已达到 met",
-    Verdict.ON_COURSE: "进度正常 on course",
-    Verdict.BEHIND: "进度落后 behind",
-    Verdict.PASSED_MET: "期限已过，已达到 deadline passed: met",
-    Verdict.PASSED_MISSED: "期限已过，差 {zh} deadline passed: missed by {en}",
-    Verdict.CANNOT_BE_JUDGED: "无法判定 cannot be judged: {why}",
-}
-
-_WHY_NOT = {
-    WhyNot.NOT_COMPUTED: "本程序不计算 not computed by this agent",
-    WhyNot.NO_BASELINE: "无基期值 no baseline",
-    WhyNot.BASELINE_ZERO: "基期为零 the baseline is zero",
-    WhyNot.ABOVE_WHOLE: "基期加目标超过 100% baseline and change are above 100 %",
-    WhyNot.NO_FIGURE: "无数据 no figure",
-    WhyNot.PACE_UNKNOWN: "尚未达到，数据不足四周 not met yet, and under four weeks of figures give no pace",
-}
+from edge_agent.indicators.targets import Judgement, Point, Verdict
+from edge_agent.words import BY_FIGURE, NONE_OF_DEADLINE, POINTS, VERDICTS, asked_for, why_not, yuan
 
 
 def target_id(policy: Policy, target: Target) -> str:
@@ -34,13 +17,8 @@ def target_id(policy: Policy, target: Target) -> str:
 
 def asked_text(reading: Reading) -> str:
     """`≥ 67%`"""
-    value = f"{reading.value:f}"
-    return {
-        "percent": f"≥ {value}%",
-        "per_10000_employees": f"≥ {value} 每万人 per 10,000",
-        "percentage_points": f"+{value} 个百分点 points",
-        "relative_percent": f"+{value}% 相对 relative",
-    }[reading.unit]
+    value, unit = asked_for(reading)
+    return f"{value} {unit.both}".rstrip()
 
 
 def target_lines(policy: Policy, target: Target) -> Iterator[str]:
@@ -88,10 +66,7 @@ def _point(definition: Definition, at: Point | None) -> str | None:
     if at is None:
         return None
     counts = [at.numerator, at.denominator]
-    if definition.weight == "asset_value":
-        text = "/".join(f"¥{fen // 100:,}.{fen % 100:02}" for fen in counts)
-    else:
-        text = "/".join(map(str, counts))
+    text = "/".join(map(yuan if definition.weight == "asset_value" else str, counts))
     return f"{_value(definition, at.rate) or reason_text(at.reason)} ({text}, {at.day})"
 
 
@@ -112,18 +87,15 @@ def _difference(definition: Definition, rate: Fraction | None) -> str | None:
 
 
 def _verdict(one: Judgement) -> str:
-    text = _VERDICTS[one.verdict]
+    text = VERDICTS[one.verdict].both
     if one.verdict is Verdict.CANNOT_BE_JUDGED:
-        known = set(map(str, WhyNot))
-        why = _WHY_NOT[WhyNot(one.reason)] if one.reason in known else reason_text(one.reason)
-        return text.format(why=why)
+        return f"{text}: {why_not(one.reason).both}"
     if one.definition is not None and one.distance is not None:
-        by = f"{_said(one.definition, -one.distance):.2f}"
-        zh, en = ("个百分点", "points") if one.definition.unit == "share" else ("台/万人", "per 10,000")
-        text = text.format(zh=f"{by} {zh}", en=f"{by} {en}")
+        by, unit = f"{_said(one.definition, -one.distance):.2f}", POINTS[one.definition.unit]
+        text = text.format(zh=f"{by} {unit.zh}", en=f"{by} {unit.en}")
     if one.verdict in (Verdict.PASSED_MET, Verdict.PASSED_MISSED) and one.judged is not None:
-        kept = "" if one.of_deadline else "，无期限时数据 as none of the deadline is kept"
-        text += f"（依据 by the figure of {one.judged.day}{kept}）"
+        kept = "" if one.of_deadline else f"，{NONE_OF_DEADLINE.both}"
+        text += f"（{BY_FIGURE.both} {one.judged.day}{kept}）"
     return text
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -41,6 +42,16 @@ CREATE TABLE IF NOT EXISTS notices (
 """
 
 
+def _keys(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    keys = {}
+    for text in given:
+        root, equals, key = text.rpartition("=")
+        if not (root and equals and re.fullmatch("[0-9a-f]{64}", key)):
+            raise click.BadParameter(f"{text}: expected the root of its topics, =, and 64 digits in hex")
+        keys[root] = key
+    return keys
+
+
 @click.command()
 @click.option("--host", required=True, help="The broker.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Default: 8883 with --tls or --ca, 1883 without.")
@@ -70,6 +81,14 @@ CREATE TABLE IF NOT EXISTS notices (
 )
 @click.option("--worker", is_flag=True, help="One of several: no order, and --topic may be $share/GROUP/….")
 @click.option("--no-replay", is_flag=True, help="Do not ask gateways for what is missing.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="ROOT=KEY",
+    callback=_keys,
+    help="The key that the gateway of these topics signs with, in hex; may be given several times.",
+)
 @click.option("--count", type=click.IntRange(1), help="End after so many messages.")
 def receive(
     host: str,
@@ -86,9 +105,13 @@ def receive(
     sqlite: Path | None,
     worker: bool,
     no_replay: bool,
+    keys: dict[str, str],
     count: int | None,
 ) -> None:
     """Receive what gateways send: each message once, in order, and what is missing asked for.
+
+    Figures are checked against their signatures; of a gateway without --key, the first key that it signs with
+    is trusted, and a change is told.
 
     Prints one JSON object a line: gateway, topic, message; or notice, for what is not as it should be. Ctrl-C
     ends it.
@@ -104,7 +127,7 @@ def receive(
         context = tls_context(ca) if encrypted else None
         port = port or (8883 if encrypted else 1883)
         address = Broker(host, port, client_id, username, password, context, mqtt)
-        rules = Rules(levels=levels, in_order=not worker, replay=not no_replay)
+        rules = Rules(levels=levels, in_order=not worker, replay=not no_replay, keys=keys)
         receiver = Receiver(address, topic, ledger, rules)
         write = _to_sqlite(sqlite) if sqlite is not None else _print
         asyncio.run(_receive(receiver, write, count))

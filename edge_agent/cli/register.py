@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from edge_agent.cli.words import CLAIMS
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.register import read_register
-from edge_agent.config.register_files import EXAMPLE, Language, write_register
+from edge_agent.config.register_files import EXAMPLE, write_register
 from edge_agent.config.site import load_site
 from edge_agent.indicators.claims import WINDOW_MS, Claim, claims_of_connection, claims_of_register
 from edge_agent.indicators.kept import KeptHistory
 from edge_agent.model.equipment import Register
+from edge_agent.words import CLAIMS, Language
 
 EXIT_FAILED = 1
 EXIT_MISTAKES = 2
@@ -141,4 +141,4 @@ def _write(found: Register, file: Path, language: Language) -> None:
 def _show_claims(claims: Iterable[Claim]) -> None:
     for claim in claims:
         detail = f" ({claim.detail})" if claim.detail else ""
-        click.echo(f"{claim.subject}: {CLAIMS[claim.kind]}{detail}")
+        click.echo(f"{claim.subject}: {CLAIMS[claim.kind].both}{detail}")

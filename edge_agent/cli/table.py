@@ -1,31 +1,35 @@
 """The live table: every machine, the rates, the journal and the uplinks."""
 
+from datetime import timedelta
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from edge_agent.agent import Agent, EquipmentView
 from edge_agent.cli.words import counts_text, rate_text
+from edge_agent.indicators.accounts import Account
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState
+from edge_agent.words import LINKS, STATES
 
 _STATES = {
-    MachineState.RUNNING: ("● 运行 running", "green"),
-    MachineState.IDLE: ("○ 待机 idle", "yellow"),
-    MachineState.SETUP: ("◆ 调试 setup", "cyan"),
-    MachineState.ALARM: ("▲ 报警 alarm", "bold red"),
-    MachineState.OFF: ("■ 关机 off", "bright_black"),
-    MachineState.UNKNOWN: ("? 未知 unknown", "magenta"),
+    MachineState.RUNNING: ("●", "green"),
+    MachineState.IDLE: ("○", "yellow"),
+    MachineState.SETUP: ("◆", "cyan"),
+    MachineState.ALARM: ("▲", "bold red"),
+    MachineState.OFF: ("■", "bright_black"),
+    MachineState.UNKNOWN: ("?", "magenta"),
 }
 _LINKS = {
-    LinkLevel.REGISTERED: ("已登记 registered", "bright_black"),
-    LinkLevel.REACHABLE: ("可达 reachable", "yellow"),
-    LinkLevel.DATA_VALID: ("数据有效 data valid", "cyan"),
-    LinkLevel.LIVE: ("在线 live", "green"),
+    LinkLevel.REGISTERED: "bright_black",
+    LinkLevel.REACHABLE: "yellow",
+    LinkLevel.DATA_VALID: "cyan",
+    LinkLevel.LIVE: "green",
 }
 
 
-WIDE = 125
+WIDE = 145
 """Columns of a terminal in which everything has its place."""
 NARROW_CAUSE = 22
 """What is left for the cause among 80 columns."""
@@ -45,18 +49,25 @@ def _machines(views: list[EquipmentView], *, wide: bool) -> Table:
     table.add_column("原因 cause", no_wrap=True, max_width=None if wide else NARROW_CAUSE)
     table.add_column("联网 link", no_wrap=True, min_width=19)
     table.add_column("数据龄 age", justify="right", no_wrap=True, min_width=8)
+    if wide:
+        table.add_column("今日运行 ran today", justify="right", no_wrap=True, min_width=18)
     for view in views:
-        state, state_style = _STATES[view.state.state]
-        link, link_style = _LINKS[view.link]
+        state = view.state.state
+        mark, style = _STATES[state]
         table.add_row(
             view.equipment.id,
             *((view.equipment.name, view.equipment.workshop) if wide else ()),
-            Text(state, state_style),
+            Text(f"{mark} {STATES[state].both}", style),
             view.state.cause,
-            Text(link, link_style),
+            Text(LINKS[view.link].both, _LINKS[view.link]),
             "-" if view.age_ms is None else f"{view.age_ms / 1000:.1f} s",
+            *((_ran(view.today),) if wide else ()),
         )
     return table
+
+
+def _ran(today: Account) -> str:
+    return str(timedelta(seconds=today.of(MachineState.RUNNING) // 1000))
 
 
 def _rates(agent: Agent) -> Table:

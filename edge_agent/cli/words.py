@@ -1,38 +1,11 @@
-"""How figures, reasons and claims are put to people, in Chinese and English."""
+"""How figures, reasons and durations are put to people, in Chinese and English."""
 
 from edge_agent.contract.messages import DefinitionReference, Figure, Scope
-from edge_agent.indicators.claims import ClaimKind
-
-_REASONS = {
-    "counted": "计入 counted",
-    "outside_numerator": "不在分子 outside the numerator",
-    "outside_denominator": "不在分母 outside the denominator",
-    "not_in_service": "未投用或已报废 not in service",
-    "link_below_reachable": "未可达 not reachable",
-    "link_below_data_valid": "无有效数据 no good data",
-    "link_below_live": "不在线 not live",
-    "calendar_missing": "无计划日历 no planned calendar",
-    "holidays_unknown": "节假日未知 holidays unknown",
-    "nothing_planned": "期间无计划工作时间 nothing planned in the period",
-    "planned_share_below": "计划时间内数据不足 too little of the planned time with data",
-    "asset_value_missing": "缺资产原值 no asset value",
-    "headcount_missing": "缺从业人数 no headcount",
-    "denominator_zero": "分母为零 denominator zero",
-    "definition_not_in_effect": "口径未生效或已失效 definition not in effect",
-}
-
-CLAIMS = {
-    ClaimKind.NO_EVIDENCE: "登记为应联网，一日内无数据证据 should be connected, no evidence within a day",
-    ClaimKind.CONNECTED_ALL_THE_SAME: "登记为不应联网，却有数据 should not be connected, and sends data",
-    ClaimKind.EXCLUDED_WITHOUT_REASON: "登记为不应联网，未写原因 should not be connected, without a reason",
-    ClaimKind.NC_WITHOUT_GROUND: "登记为数控，未写依据 registered as NC, without a ground",
-    ClaimKind.NC_NOT_REGISTERED: "登记为非数控，却有数控点位 registered as not NC, with tags of an NC",
-    ClaimKind.PROCESS_WITHOUT_NC: "工序登记为数控，其设备均非数控 process under NC, without NC equipment",
-}
+from edge_agent.words import REASONS, yuan
 
 
 def reason_text(reason: str) -> str:
-    return _REASONS[reason]
+    return REASONS[reason].both
 
 
 def scope_text(scope: Scope) -> str:
@@ -54,5 +27,11 @@ def counts_text(definition: DefinitionReference, figure: Figure) -> str:
     """`12/18`; amounts of money in yuan."""
     counts = (figure.numerator, figure.denominator)
     if definition.weight == "asset_value":
-        return "/".join(f"¥{fen // 100:,}.{fen % 100:02}" for fen in counts)
+        return "/".join(map(yuan, counts))
     return "/".join(map(str, counts))
+
+
+def duration_text(ms: int) -> str:
+    """`26:03:07.120`: hours, minutes and seconds."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"

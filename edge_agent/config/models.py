@@ -32,6 +32,7 @@ from edge_agent.model.options import (
     Duration,
     EquipmentId,
     Options,
+    Size,
     StateRule,
     TagOptions,
 )
@@ -219,6 +220,11 @@ class MqttUplinkOptions(UplinkOptions):
         default_factory=dict,
         description="MQTT 5: how long the broker keeps such messages for a receiver that is away",
     )
+    replay: bool = Field(
+        default=True,
+        description="Send again what the platform asks for; false for a broker that closes the connection"
+        " of who subscribes",
+    )
 
     @model_validator(mode="after")
     def _expiry_needs_5(self) -> "MqttUplinkOptions":
@@ -231,9 +237,6 @@ class SparkplugUplinkOptions(UplinkOptions):
     """A broker that gets Sparkplug B: the gateway is an edge node, each equipment a device."""
 
     type: Literal["sparkplug"]
-    client_id: str = Field(
-        default="", max_length=128, description="Default: the gateway's id, a hyphen and the uplink's id"
-    )
     group: SparkplugId = Field(description="Group ID, the second level of every topic")
     node: SparkplugId | None = Field(default=None, description="Edge Node ID; default: the gateway's id")
     primary_host: SparkplugId | None = Field(
@@ -333,6 +336,33 @@ class StateOptions(Options):
     )
 
 
+def _not_too_small(value: int) -> int:
+    if value < 10_000_000:
+        raise ValueError("expected at least 10MB")
+    return value
+
+
+class KeepOptions(Options):
+    """How long what could not be delivered is kept at least, by class; what is not named here, for ever."""
+
+    readings: Duration = 7 * 86_400.0
+    states: Duration = 90 * 86_400.0
+    events: Duration = 90 * 86_400.0
+    capacity: Duration = 7 * 86_400.0
+
+
+class JournalOptions(Options):
+    """How much waits on the disk for the uplinks."""
+
+    max_size: Annotated[Size, AfterValidator(_not_too_small)] = Field(
+        default=10**9, description="Beyond it the oldest readings go, then states and events"
+    )
+    keep: KeepOptions = Field(default_factory=KeepOptions)
+    keep_delivered: Duration = Field(
+        default=3600.0, description="How long what was delivered is kept for a receiver that asks again"
+    )
+
+
 class Profile(Options):
     """A reusable tag list and state rule for one controller model."""
 
@@ -369,6 +399,7 @@ class Configuration(Options):
     uplinks: tuple[AnyUplinkOptions, ...] = ()
     indicators: IndicatorOptions = Field(default_factory=IndicatorOptions)
     states: StateOptions = Field(default_factory=StateOptions)
+    journal: JournalOptions = Field(default_factory=JournalOptions)
     calendars: dict[EquipmentId, CalendarOptions] = Field(
         default_factory=dict,
         description=f"Planned calendars by name; {DEFAULT_CALENDAR} is that of equipment which names none",
@@ -396,14 +427,23 @@ def configuration_schema() -> dict[str, Any]:
 
 
 class _AsWritten(GenerateJsonSchema):
-    """Shows the default of a duration as a user writes it."""
+    """Shows the default of a duration or a size as a user writes it."""
 
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
         shown = super().default_schema(schema)
         default = shown.get("default")
         if shown.get("type") == "string" and isinstance(default, float):
-            shown["default"] = f"{default:g}s"
+            shown["default"] = _duration_text(default)
+        elif shown.get("type") == "string" and isinstance(default, int):
+            shown["default"] = f"{default // 10**6}MB"
         return shown
+
+
+def _duration_text(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3600)):
+        if seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"
 
 
 def _profile_model(name: str, driver: type[AnyDriver]) -> type[Profile]:

@@ -7,7 +7,7 @@ from edge_agent.config.profiles import all_equipment, shipped_profile_names
 from edge_agent.config.rules import NotCel, names_in
 from edge_agent.config.tree import Node
 from edge_agent.model.equipment import Register
-from edge_agent.model.options import total_id
+from edge_agent.model.options import WATT_HOURS, total_id
 
 
 def check_references(
@@ -48,6 +48,7 @@ def _tags_and_rules(tree: Node) -> Iterator[ConfigProblem]:
         yield from _each_id_once(tags, "tag")
         yield from _no_totals(tags)
         yield from _rules(_list(equipment, "states"), tags)
+        yield from _production(equipment, tags)
 
 
 def _list(node: Node, key: str) -> list[Node]:
@@ -170,6 +171,35 @@ def _rules(rules: Iterable[Node], tags: Iterable[Node]) -> Iterator[ConfigProble
                     f"tags: {', '.join(known)}" if known else "tags; the equipment has none",
                     did_you_mean(name, known),
                 )
+
+
+def _production(equipment: Node, tags: list[Node]) -> Iterator[ConfigProblem]:
+    """What is counted by a tag: the equipment has it, and it is a counter; energy has a unit."""
+    production = equipment.child("production")
+    by_id = {tag.text_of("id"): tag for tag in tags if tag.text_of("id")}
+    counters = [counter.text_of("id") for counter in _counters(tags)]
+    for what in ("parts", "good", "rejects", "energy"):
+        node = production.child(what) if production is not None else None
+        name = _usable(node)
+        if node is None or not name:
+            continue
+        if name not in by_id:
+            found = f"found {node.written()}, which is no tag of the equipment"
+            expected = (
+                f"one of its counters: {', '.join(counters)}" if counters else "a tag that is a counter"
+            )
+            yield node.place.problem(node.route, found, expected, did_you_mean(name, counters))
+        elif name not in counters:
+            found = f"found {node.written()}, the tag at {by_id[name].place}, which is no counter"
+            yield node.place.problem(node.route, found, "a tag that is a counter", "give the tag counter: {}")
+        elif what == "energy" and by_id[name].text_of("unit") not in WATT_HOURS:
+            unit = by_id[name].text_of("unit")
+            found = f"found {node.written()}, the tag at {by_id[name].place}, whose unit is " + (
+                f'"{unit}"' if unit else "not given"
+            )
+            yield node.place.problem(
+                node.route, found, f"a tag with one of the units {', '.join(WATT_HOURS)}"
+            )
 
 
 def _calendars(tree: Node, register: Register | None) -> Iterator[ConfigProblem]:

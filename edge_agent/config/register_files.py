@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from edge_agent.config.register import COLUMNS, PROCESS_COLUMNS
 from edge_agent.config.tables import EQUIPMENT, PROCESSES, WORKBOOKS, YAML_FILES, Cell
 from edge_agent.model.equipment import Equipment, Process, Register
-
-Language: TypeAlias = Literal["zh", "en"]
+from edge_agent.words import Language
 
 EXAMPLE = Register(
     (

@@ -130,7 +130,8 @@ def _overlap(one: WindowOptions, other: WindowOptions) -> str:
     """In words, where `other` begins while `one` lasts; empty if it never does."""
     # Both have begun to recur by then, and what is in a week from there comes again and again.
     first = max(one.first, other.first).toordinal() - 1
-    days = [date.fromordinal(max(1, min(first + n, date.max.toordinal()))) for n in range(2 + WEEK_DAYS)]
+    ordinals = range(max(first, 1), min(first + 1 + WEEK_DAYS, date.max.toordinal()) + 1)
+    days = [date.fromordinal(ordinal) for ordinal in ordinals]
     for later, pairs in ((0, zip(days, days, strict=True)), (1, pairwise(days))):
         begins = other.begins + later * DAY_MIN
         if one.begins <= begins < one.begins + one.minutes:

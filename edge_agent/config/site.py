@@ -19,6 +19,7 @@ from edge_agent.config.models import (
     GatewayOptions,
     IndicatorOptions,
     InfluxdbUplinkOptions,
+    JournalOptions,
     SparkplugUplinkOptions,
     StateOptions,
     configuration_model,
@@ -33,12 +34,13 @@ from edge_agent.config.sharing_references import check_sharing
 from edge_agent.config.tree import Node
 from edge_agent.config.words import MISSING, booleans_as_numbers, in_words
 from edge_agent.config.yaml_files import read_yaml
-from edge_agent.driver import AnyDriver, AnyTagSet, TagSet, driver_names, load_driver
+from edge_agent.driver import AnyDriver, AnyTagSet, StreamingDriver, TagSet, driver_names, load_driver
 from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.calendar_options import CalendarOptions
 from edge_agent.indicators.definitions import Definition
 from edge_agent.model.equipment import Register
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
+from edge_agent.states.production import Counting
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Site:
     definitions: tuple[Definition, ...] = field(repr=False)
     """Those that figures are worked out by."""
     states: StateOptions = field(repr=False)
+    journal: JournalOptions = field(repr=False)
     calendars: Mapping[str, CalendarOptions] = field(repr=False)
     sharing: SharingOptions | None = field(repr=False)
     digest: str
@@ -125,6 +128,21 @@ def stale_after_ms(site: Site) -> dict[str, int]:
             slowest = max(periods, default=connection.period)
             stale[equipment.id] = round((site.states.stale_after * slowest + connection.timeout) * 1000)
     return stale
+
+
+def counting(site: Site) -> dict[str, Counting]:
+    """How the production of each equipment for which that is configured is counted, by its id."""
+    limits_ms = stale_after_ms(site)
+    drivers = {connection.driver for connection in site.connections}
+    streaming = {name for name in drivers if issubclass(load_driver(name), StreamingDriver)}
+    found = {}
+    for connection in site.connections:
+        tells_changes = connection.driver in streaming
+        for equipment in connection.equipment:
+            one = Counting.of(equipment, limits_ms[equipment.id], tells_changes=tells_changes)
+            if one is not None:
+                found[equipment.id] = one
+    return found
 
 
 def planned_calendars(site: Site, register: Register | None = None) -> dict[str, Calendar]:
@@ -224,6 +242,7 @@ def _site(
         indicators=configuration.indicators,
         definitions=definitions,
         states=configuration.states,
+        journal=configuration.journal,
         calendars=configuration.calendars,
         sharing=configuration.sharing,
         digest=_digest(configuration, register, definitions),
@@ -234,11 +253,10 @@ def _site(
 def _filled_in(uplink: AnyUplinkOptions, gateway: GatewayOptions) -> AnyUplinkOptions:
     if isinstance(uplink, InfluxdbUplinkOptions):
         return uplink
+    client_id = uplink.client_id or gateway.id
     if isinstance(uplink, SparkplugUplinkOptions):
-        client_id = uplink.client_id or f"{gateway.id}-{uplink.id}"
         return uplink.model_copy(update={"client_id": client_id, "node": uplink.node or gateway.id})
     names = {"region": gateway.region, "enterprise": gateway.enterprise, "gateway": gateway.id}
-    client_id = uplink.client_id or gateway.id
     return uplink.model_copy(update={"client_id": client_id, "root": uplink.root.format(**names)})
 
 

@@ -39,6 +39,10 @@ CREATE TABLE IF NOT EXISTS inbox (
     worker  TEXT NOT NULL,
     PRIMARY KEY (gateway, seq)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS keys (
+    gateway TEXT PRIMARY KEY,
+    key     TEXT NOT NULL
+) WITHOUT ROWID;
 """
 
 Range = tuple[int, int]
@@ -155,6 +159,14 @@ class Ledger:
     def handed_over(self, message: Held) -> None:
         """The consumer has it: it is kept no longer."""
         self._db.execute("DELETE FROM inbox WHERE gateway = ? AND seq = ?", (message.gateway, message.seq))
+
+    def key_of(self, gateway: str) -> str | None:
+        """The public key that it signed with last; None before the first signature."""
+        row = self._db.execute("SELECT key FROM keys WHERE gateway = ?", (gateway,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_key(self, gateway: str, key: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO keys VALUES (?, ?)", (gateway, key))
 
     def close(self) -> None:
         self._db.close()

@@ -243,7 +243,9 @@ class KeyFigure(Struct, frozen=True, omit_defaults=True):
     """One key figure; `value` is the quotient.
 
     `value` is null when it cannot be computed. Then either `missing` names the inputs that are not there,
-    and there are no counts, or `reason` says what is wrong with the counts.
+    and there are no counts, or `reason` says what is wrong with the counts. Of a figure that pieces go into,
+    `spanning` are those that may have been made in its time and are not in it, `unseen` milliseconds of its
+    base that the counter was not seen for, before the first reading or after the last.
     """
 
     id: str
@@ -253,13 +255,20 @@ class KeyFigure(Struct, frozen=True, omit_defaults=True):
     unknown: int = 0
     missing: Sequence[str] = ()
     reason: str = ""
+    spanning: int = 0
+    unseen: int = 0
 
 
 class Account(Numbered, frozen=True, tag="fta.account/1", kw_only=True):
     """Where the time of one equipment went from `from_` up to `to`, and the figures that come of it.
 
-    `times` sum to the period, `planned` to the planned busy time within it; null if nobody knows what is
-    planned. `alarms` has the cause that took most time first.
+    `period` is hour, shift, day or month; `shift` is the shift's id in `calendar`. `times` sum to the period,
+    `planned` to the planned busy time within it; null if nobody knows what is planned. `alarms` has the cause
+    that took most time first.
+
+    `parts`, `good` and `energy_wh` were made in the period; left out if nobody counts them, or the counter
+    was not seen. What spans was counted over a time in which it was not seen and the period begins or ends.
+    `cycle_time` is the planned run time of a piece in milliseconds.
     """
 
     equipment: str
@@ -269,11 +278,21 @@ class Account(Numbered, frozen=True, tag="fta.account/1", kw_only=True):
     to: int
     timezone: str
     calendar: str = ""
+    shift: str = ""
     times: Sequence[StateTime]
     planned: Sequence[StateTime] | None
     failures: int
     alarms: Sequence[AlarmTime] = ()
     figures: Sequence[KeyFigure]
+    cycle_time: int | None = None
+    parts: int | None = None
+    good: int | None = None
+    energy_wh: int | None = None
+    spanning_parts: int = 0
+    spanning_good: int = 0
+    spanning_energy_wh: int = 0
+    unseen: int = 0
+    counter_resets: int = 0
 
 
 class Tenant(Struct, frozen=True, omit_defaults=True):

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import math
 import ssl
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ from edge_agent.contract.messages import (
     decode,
     encode,
 )
+from edge_agent.contract.signatures import Signed, flaw
 from edge_agent.contract.topics import REPLAY_REQUEST, REPLAY_RESPONSE
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ SESSION_EXPIRY_S = 7 * 86_400
 """How long the broker keeps messages for a receiver that is away."""
 KEEPALIVE_S = 30
 LOOK_EVERY_S = 1.0
+_GAPS = ("numbers_lost", "thinned", "journal_damaged")
+"""Events that say which numbers do not come."""
 AT_ONCE = 500
 """Messages that are accounted for in one transaction at most."""
 REQUEST_LIMIT = 1000
@@ -77,6 +81,9 @@ class Rules:
     """A hole that is as old as this is told as lost, and passed over."""
     replay: bool = True
     """Whether to ask gateways for what is missing."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Public keys of gateways by the root of their topics, in hex: nothing is taken that another one signed.
+    Of a gateway that is not in it, the key of its first signature is taken, and a change is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,12 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is not as it should be. `kind`: `invalid`, `conflict`, `gap`, `replay_asked` or `lost`."""
+    """What is not as it should be.
+
+    `kind`: `invalid` (cannot be read), `forged` (not what the gateway signed) and `conflict` are about
+    messages that are not handed over, `gap` and `lost` about numbers; `key_changed`: the gateway signs with
+    another key from now on.
+    """
 
     kind: str
     gateway: str
@@ -281,8 +293,15 @@ class Receiver:
             return self._answer(gateway, message)
         if isinstance(message, Status):
             self._newest[gateway] = message.last_seq
+        told: list[Item] = []
+        if isinstance(message, Signed):
+            wrong = flaw(message, payload) or self._not_its_key(gateway, message.key)
+            if wrong:
+                # Its number stays missing: the gateway is asked for what it really gave it to.
+                return [Notice("forged", gateway, topic, wrong, payload=payload)]
+            told = self._follow_key(gateway, topic, message.key)
         if retained or not isinstance(message, Numbered):
-            return [Delivery(gateway, topic, message, payload, retained)]
+            return [*told, Delivery(gateway, topic, message, payload, retained)]
         if not isinstance(message.seq, int):
             return [Notice("invalid", gateway, topic, "it has no seq", payload=payload)]
         if isinstance(message, Event) and {"first", "last"} <= message.detail.keys():
@@ -290,8 +309,24 @@ class Receiver:
         verdict = self._ledger.take(Held(gateway, message.seq, topic, payload))
         if verdict is Verdict.CONFLICT:
             text = f"number {message.seq} came before with other content"
-            return [Notice("conflict", gateway, topic, text, message.seq, message.seq, payload)]
-        return []
+            return [*told, Notice("conflict", gateway, topic, text, message.seq, message.seq, payload)]
+        return told
+
+    def _not_its_key(self, gateway: str, key: str) -> str:
+        """Why a good signature does not count; empty if it does."""
+        pinned = self._rules.keys.get(gateway, key)
+        return (
+            "" if key == pinned else f"signed with {key}, and not with the key that is known of the gateway"
+        )
+
+    def _follow_key(self, gateway: str, topic: str, key: str) -> list[Item]:
+        before = self._ledger.key_of(gateway)
+        if key == before:
+            return []
+        self._ledger.set_key(gateway, key)
+        if before is None:
+            return []
+        return [Notice("key_changed", gateway, topic, f"was {before}, is {key}")]
 
     def _invalid(self, gateway: str, topic: str, payload: bytes, error: str) -> Notice:
         """A message that cannot be read still has its number, if that can be read."""
@@ -310,13 +345,32 @@ class Receiver:
             for gone in answer.gone:
                 self._ledger.excuse(gateway, gone.first, gone.last)
                 items.append(Notice("lost", gateway, "", gone.reason, gone.first, gone.last))
+            self._ask_for_the_rest(gateway, answer)
         return items
 
+    def _ask_for_the_rest(self, gateway: str, answer: ReplayEnd) -> None:
+        """A gateway that answers a part of a request will answer the next part, too."""
+        for (of, (first, last)), hole in self._holes.items():
+            if of == gateway and first <= answer.last < last:
+                hole.since = time.monotonic() - self._rules.patience
+                hole.asked = -math.inf
+
     def _excuse(self, gateway: str, event: Event) -> None:
-        """Numbers that the gateway itself says will not come."""
+        """Numbers that the gateway itself says will not come.
+
+        What it keeps of them was sent before this event. If more are missing than it says, one was lost on
+        its way: then it is asked for, and the answer says of each number what it is.
+        """
         first, last = event.detail["first"], event.detail["last"]
-        if event.kind in ("numbers_lost", "thinned") and isinstance(first, int) and isinstance(last, int):
-            self._ledger.excuse(gateway, first, last)
+        count = event.detail.get("count")
+        if event.kind not in _GAPS or not (isinstance(first, int) and isinstance(last, int)):
+            return
+        if isinstance(count, int):
+            holes = self._ledger.missing(gateway, last)
+            missing = sum(max(0, min(last, high) - max(first, low) + 1) for low, high in holes)
+            if missing > count:
+                return
+        self._ledger.excuse(gateway, first, last)
 
     def _look_for_holes(self) -> tuple[list[Notice], list[tuple[str, bytes]]]:
         """What to tell of holes, and what to ask for: topic and payload."""

@@ -32,10 +32,22 @@ class Missing(StrEnum):
     """Planned run time per item."""
     PRODUCED = "produced_quantity"
     GOOD = "good_quantity"
+    ENERGY = "energy"
+    PRODUCTION_GAP = "production_gap"
+    """It is counted, and the counter was not seen in all the time that the figure is of."""
+
+
+class Reason(StrEnum):
+    """What is wrong with the counts of a figure that has no value."""
+
+    DENOMINATOR_ZERO = "denominator_zero"
+    GOOD_NOT_OF_PRODUCED = "good_not_of_produced"
+    """More pieces are good than were produced in this time, or fewer than none: some were judged in another
+    time than the one they were made in."""
 
 
 class Element(StrEnum):
-    """What figures are made of: milliseconds, or numbers of pieces, failures."""
+    """What figures are made of: milliseconds, Wh, or numbers of pieces, failures."""
 
     PERIOD = "period"
     POWERED = "powered"
@@ -51,6 +63,9 @@ class Element(StrEnum):
     RUNNING = "running"
     ALARM = "alarm"
     FAILURES = "failures"
+    PIECES = "pieces"
+    """Those of the whole period."""
+    ENERGY = "energy"
 
 
 Base = Literal["period", "planned"]
@@ -69,8 +84,8 @@ class Kpi:
     cancelled: tuple[Element, ...] = ()
     """What cancels out of the formula as the standard has it, and has to be known all the same."""
     base: Base = "planned"
-    unit: Literal["", "ms"] = ""
-    """"": a ratio; "ms": milliseconds for each of what is in the denominator."""
+    unit: Literal["", "ms", "Wh"] = ""
+    """"": a ratio; "ms", "Wh": milliseconds, watt-hours for each of what is in the denominator."""
 
     @property
     def formula(self) -> str:
@@ -124,26 +139,55 @@ KPIS = (
         base="period",
         unit="ms",
     ),
+    Kpi(
+        "cycle-time/per-part",
+        "实际节拍",
+        "Actual cycle time",
+        (_E.RUNNING,),
+        (_E.PIECES,),
+        base="period",
+        unit="ms",
+    ),
+    Kpi(
+        "energy/per-part",
+        "单件能耗",
+        "Energy per part",
+        (_E.ENERGY,),
+        (_E.PIECES,),
+        base="period",
+        unit="Wh",
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What was made in some time, or why nobody knows."""
+
+    parts: int | Missing = Missing.PRODUCED
+    good: int | Missing = Missing.GOOD
+    energy_wh: int | Missing = Missing.ENERGY
+    spanning: int = 0
+    """Pieces of which nobody knows whether they were made in this time; they are in nothing here."""
+    unseen_ms: int = 0
+    """How much of this time lies before a counter of pieces was first seen, or after it was last seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class Production:
-    """What the time is compared with; None is what nobody told. Pieces are those of the planned busy time."""
+    """What the time is compared with."""
 
     cycle_time_ms: int | None = None
-    """Planned run time per item (PRU), from work orders or configuration."""
-    produced: int | None = None
-    good: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.produced is not None and self.good is not None and self.good > self.produced:
-            raise ValueError(f"{self.good} good pieces of {self.produced} produced")
+    """Planned run time per item (PRU), from work orders or configuration; None if nobody told it."""
+    planned: Made = Made()
+    """In the planned busy time."""
+    whole: Made = Made()
+    """In the whole period."""
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """`value` is the quotient; None if the denominator is 0."""
+    """`value` is the quotient; None if something is wrong with the counts."""
 
     kpi: Kpi
     numerator: int
@@ -151,10 +195,14 @@ class Computed:
     unknown_ms: int
     """Time of the figure's base in which the machine's state was unknown."""
     base_ms: int
+    spanning: int = 0
+    """Pieces that the figure may be short of, see `Made`; 0 if it has nothing to do with pieces."""
+    unseen_ms: int = 0
+    reason: Reason | None = None
 
     @property
     def value(self) -> float | None:
-        return self.numerator / self.denominator if self.denominator else None
+        return None if self.reason is not None else self.numerator / self.denominator
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +224,12 @@ def key_figures(
     none; `failures` is how often the machine went into alarm.
     """
     elements = _of_period(whole, failures) | _of_plan(planned) | _of_production(production)
-    return [_figure(kpi, elements, whole if kpi.base == "period" else planned) for kpi in KPIS]
+    return [
+        _figure(kpi, elements, whole, production.whole)
+        if kpi.base == "period"
+        else _figure(kpi, elements, planned, production.planned)
+        for kpi in KPIS
+    ]
 
 
 _Known = int | Missing
@@ -212,12 +265,14 @@ def _of_plan(planned: Account | Missing) -> dict[Element, _Known]:
 
 
 def _of_production(production: Production) -> dict[Element, _Known]:
-    given = {
-        Element.PRU: (production.cycle_time_ms, Missing.CYCLE_TIME),
-        Element.PQ: (production.produced, Missing.PRODUCED),
-        Element.GQ: (production.good, Missing.GOOD),
+    cycle_time = production.cycle_time_ms
+    return {
+        Element.PRU: Missing.CYCLE_TIME if cycle_time is None else cycle_time,
+        Element.PQ: production.planned.parts,
+        Element.GQ: production.planned.good,
+        Element.PIECES: production.whole.parts,
+        Element.ENERGY: production.whole.energy_wh,
     }
-    return {element: missing if value is None else value for element, (value, missing) in given.items()}
 
 
 def _or_unknown(account: Account, elements: Mapping[Element, int]) -> dict[Element, _Known]:
@@ -231,14 +286,31 @@ def _powered(account: Account) -> int:
     return account.of(MachineState.RUNNING, MachineState.IDLE, MachineState.SETUP, MachineState.ALARM)
 
 
-def _figure(kpi: Kpi, elements: Mapping[Element, _Known], base: Account | Missing) -> KeyFigure:
-    above = [elements[element] for element in kpi.numerator]
-    below = [elements[element] for element in kpi.denominator]
-    needed = (*above, *below, *(elements[element] for element in kpi.cancelled))
-    missing = tuple(dict.fromkeys(part for part in needed if isinstance(part, Missing)))
+_PIECES = {Element.PQ, Element.GQ, Element.PIECES}
+
+
+def _figure(kpi: Kpi, elements: Mapping[Element, _Known], base: Account | Missing, made: Made) -> KeyFigure:
+    needed = (*kpi.numerator, *kpi.denominator, *kpi.cancelled)
+    missing = tuple(dict.fromkeys(p for p in (elements[e] for e in needed) if isinstance(p, Missing)))
     if missing:
         return NotComputed(kpi, missing)
     unknown_ms, base_ms = (
         (0, 0) if isinstance(base, Missing) else (base.of(MachineState.UNKNOWN), base.total_ms)
     )
-    return Computed(kpi, prod(map(int, above)), prod(map(int, below)), unknown_ms, base_ms)
+    of_pieces = not _PIECES.isdisjoint(needed)
+    denominator = prod(int(elements[element]) for element in kpi.denominator)
+    reason = None
+    if not denominator:
+        reason = Reason.DENOMINATOR_ZERO
+    elif Element.GQ in needed and not 0 <= int(elements[Element.GQ]) <= int(elements[Element.PQ]):
+        reason = Reason.GOOD_NOT_OF_PRODUCED
+    return Computed(
+        kpi,
+        prod(int(elements[element]) for element in kpi.numerator),
+        denominator,
+        unknown_ms,
+        base_ms,
+        made.spanning if of_pieces else 0,
+        made.unseen_ms if of_pieces else 0,
+        reason,
+    )

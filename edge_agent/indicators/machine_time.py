@@ -1,7 +1,7 @@
-"""Accounts and key figures of machines for the periods that are over, as messages."""
+"""Accounts and key figures of machines, as messages."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -9,69 +9,35 @@ from edge_agent.contract import messages
 from edge_agent.indicators.accounts import Account, Timeline
 from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.holidays import HolidaysUnknownError
-from edge_agent.indicators.kpis import KeyFigure, Missing, NotComputed, Production, key_figures
-from edge_agent.indicators.periods import HOUR_MS, Period, PeriodKind, period_at, periods
+from edge_agent.indicators.kpis import KeyFigure, Made, Missing, NotComputed, Production, key_figures
+from edge_agent.indicators.periods import Period
 from edge_agent.model.state import MachineState
-from edge_agent.states.history import History
-from edge_agent.states.reading import Amendment
+from edge_agent.states.produced import Produced, ProductionRecord
+from edge_agent.states.production import Counting, Quantity
+from edge_agent.states.reading import HistoryReader
 from edge_agent.states.tracker import Interval
-
-MADE_UP_MS: Mapping[PeriodKind, int] = {PeriodKind.HOUR: 48 * HOUR_MS, PeriodKind.DAY: 62 * 24 * HOUR_MS}
-"""The kinds of period that are accounted for, and how far back that is made up for after an outage."""
-
-AMENDMENTS_READER = "accounts"
 
 _ORDER = {state: place for place, state in enumerate(MachineState)}
 
 
 @dataclass(frozen=True, slots=True)
 class MachineTime:
-    """Machine time out of the history, from whose thread all methods are called. They raise sqlite3.Error."""
+    """Machine time out of a history, the agent's own or one that is looked at."""
 
-    history: History
+    history: HistoryReader
     zone: ZoneInfo
     calendars: Mapping[str, Calendar]
     """By equipment; one that is not in it has no planned calendar."""
-
-    def due(self, kind: PeriodKind, now_ms: int) -> list[Period]:
-        """The periods that are over and not accounted for yet, in order."""
-        done_ms = self.history.accounted(kind)
-        if done_ms is None or done_ms > now_ms:
-            # The first start, or a clock that was set back since: begin with the period that it is now.
-            self.history.set_accounted(kind, period_at(kind, now_ms, self.zone).from_ms)
-            return []
-        return list(periods(kind, max(done_ms, now_ms - MADE_UP_MS[kind]), now_ms, self.zone))
-
-    def done(self, period: Period) -> None:
-        """The period is accounted for, and with it those before."""
-        self.history.set_accounted(period.kind, period.to_ms)
-
-    def amended(self) -> tuple[list[tuple[str, Period]], int]:
-        """The accounts, by equipment and period, that were made and hold no more, as unknown time was filled
-        since; and what `made_again` is to be called with when they have been made again, 0 if nothing is."""
-        pending = self.history.amendments(AMENDMENTS_READER)
-        accounts = {
-            (one.equipment, period): None
-            for one in pending
-            for kind in MADE_UP_MS
-            for period in self._periods_of(one, kind)
-        }
-        return list(accounts), pending[-1].number if pending else 0
-
-    def _periods_of(self, amendment: Amendment, kind: PeriodKind) -> Iterator[Period]:
-        done_ms = self.history.accounted(kind) or 0
-        for period in periods(kind, amendment.from_ms, done_ms, self.zone):
-            if period.from_ms >= amendment.to_ms:
-                return
-            yield period
-
-    def made_again(self, number: int) -> None:
-        self.history.set_amendments_taken(AMENDMENTS_READER, number)
+    counting: Mapping[str, Counting] = field(default_factory=dict)
+    """By equipment; what one makes that is not in it nobody counts."""
 
     def account(
         self, equipment: str, period: Period, unsaved: Iterable[Interval], now_ms: int
     ) -> messages.Account:
-        """The account of a period that is over; `unsaved` is what the history has not got yet."""
+        """The account of a period that is over; `unsaved` is what the history has not got yet.
+
+        Raises sqlite3.Error.
+        """
         columns = self.history.columns(equipment, period.from_ms, period.to_ms, unsaved)
         timeline = Timeline.of_columns(columns)
         calendar = self.calendars.get(equipment)
@@ -81,6 +47,12 @@ class MachineTime:
         )
         planned = busy if isinstance(busy, Missing) else planned_account
         failures = timeline.failures(period.from_ms, period.to_ms)
+        counting = self.counting.get(equipment)
+        made, figures_of = (
+            (Produced(), Production())
+            if counting is None
+            else self._production(equipment, counting, period, busy)
+        )
         return messages.Account(
             equipment=equipment,
             time=now_ms,
@@ -89,6 +61,7 @@ class MachineTime:
             to=period.to_ms,
             timezone=self.zone.key,
             calendar=calendar.name if calendar is not None else "",
+            shift=period.shift,
             times=_times(whole),
             planned=None if isinstance(planned, Missing) else _times(planned),
             failures=failures,
@@ -96,7 +69,29 @@ class MachineTime:
                 messages.AlarmTime(alarm.cause, alarm.count, alarm.ms)
                 for alarm in timeline.alarms(period.from_ms, period.to_ms)
             ],
-            figures=[_message(figure) for figure in key_figures(whole, planned, failures, Production())],
+            figures=[_message(figure) for figure in key_figures(whole, planned, failures, figures_of)],
+            cycle_time=figures_of.cycle_time_ms,
+            parts=made.parts,
+            good=made.good,
+            energy_wh=made.energy_wh,
+            spanning_parts=made.spanning_parts,
+            spanning_good=made.spanning_good,
+            spanning_energy_wh=made.spanning_energy_wh,
+            unseen=made.unseen_ms,
+            counter_resets=made.resets,
+        )
+
+    def _production(
+        self, equipment: str, counting: Counting, period: Period, busy: list[tuple[int, int]] | Missing
+    ) -> tuple[Produced, Production]:
+        """What was made in the period, and what figures are made of."""
+        record = ProductionRecord(self.history, counting.limit_ms)
+        whole = record.produced(equipment, [(period.from_ms, period.to_ms)])
+        planned = None if isinstance(busy, Missing) else record.produced(equipment, busy)
+        return whole, Production(
+            counting.cycle_time_ms,
+            Made() if planned is None else _made(planned, counting),
+            _made(whole, counting),
         )
 
 
@@ -109,6 +104,21 @@ def _busy(calendar: Calendar | None, period: Period) -> list[tuple[int, int]] | 
         return calendar.busy(period.from_ms, period.to_ms)
     except HolidaysUnknownError:
         return Missing.HOLIDAYS
+
+
+def _made(produced: Produced, counting: Counting) -> Made:
+    def known(quantity: Quantity, n: int | None, not_counted: Missing) -> int | Missing:
+        if n is not None:
+            return n
+        return Missing.PRODUCTION_GAP if counting.counts(quantity) else not_counted
+
+    return Made(
+        known(Quantity.PARTS, produced.parts, Missing.PRODUCED),
+        known(Quantity.GOOD, produced.good, Missing.GOOD),
+        known(Quantity.ENERGY, produced.energy_wh, Missing.ENERGY),
+        produced.spanning_parts,
+        produced.unseen_ms,
+    )
 
 
 def _times(account: Account) -> list[messages.StateTime]:
@@ -126,5 +136,7 @@ def _message(figure: KeyFigure) -> messages.KeyFigure:
         numerator=figure.numerator,
         denominator=figure.denominator,
         unknown=figure.unknown_ms,
-        reason="" if figure.denominator else "denominator_zero",
+        reason=figure.reason or "",
+        spanning=figure.spanning,
+        unseen=figure.unseen_ms,
     )

@@ -1,4 +1,4 @@
-"""Hours, days and months as the site's clocks show them."""
+"""Hours, days and months as the site's clocks show them, and shifts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +14,20 @@ class PeriodKind(StrEnum):
     MONTH = "month"
 
 
+SHIFT = "shift"
+"""The kind of a period that a planned calendar cuts, and not the clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """[from_ms, to_ms)"""
 
-    kind: PeriodKind
+    kind: str
+    """A PeriodKind, or SHIFT."""
     from_ms: int
     to_ms: int
+    shift: str = ""
+    """Of a shift: its id in the calendar."""
 
 
 def local_ms(day: date, at: time, zone: tzinfo) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import sqlite3
 import time
 from collections import deque
@@ -10,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from edge_agent.contract.topics import RecordClass
+from edge_agent.journal.gaps import Gap
+from edge_agent.journal.limits import THINNED, Limits
 from edge_agent.journal.store import Entry, Record, Store
 
 log = logging.getLogger(__name__)
@@ -20,8 +23,10 @@ SYNC_S = 1.0
 """At most this much of raw readings is at stake in a power cut; all other classes are synced at once."""
 RETRY_S = 1.0
 """Pause after a commit that failed."""
-PENDING_LIMIT = 50_000
-"""Records held in memory while the disk refuses them; the oldest readings go beyond that, counted."""
+TIDY_S = 10.0
+"""How often to look whether something has to go."""
+PENDING_BYTES = 64_000_000
+"""Held in memory while the disk refuses records; beyond that the oldest go, readings first, counted."""
 
 
 class Journal:
@@ -35,16 +40,20 @@ class Journal:
         self,
         path: Path,
         uplinks: Mapping[str, frozenset[RecordClass]],
+        limits: Limits | None = None,
     ) -> None:
-        """Open `path`; `uplinks` as for Store. Raises as Store does."""
-        self._store = Store(path, uplinks)
-        self.lost_numbers = self._store.lost_numbers
-        """By uplink, first and last of the numbers that a power cut may have taken; never given again."""
+        """Open `path`; `uplinks` and `limits` as for Store. Raises as Store does."""
+        self._store = Store(path, uplinks, limits=limits)
         self._carried = frozenset().union(*uplinks.values()) if uplinks else frozenset[RecordClass]()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._pending: deque[Record] = deque()
+        self._pending_bytes = 0
         self._taken = {name: cursor.acked_seq for name, cursor in self._store.cursors.items()}
-        self._last = {name: cursor.last_seq for name, cursor in self._store.cursors.items()}
+        self._last: dict[str, int] = {}
+        self._kept: dict[str, int] = {}
+        """By uplink, the newest number whose record is kept."""
+        self._gaps: dict[str, list[Gap]] = {}
+        self._look()
         self._saved = dict(self._taken)
         self._newest: dict[str, list[Entry]] = {}
         """The group committed last, so that an uplink without a backlog need not read the disk."""
@@ -52,6 +61,7 @@ class Journal:
         self._moved = asyncio.Event()
         self._committed = asyncio.Condition()
         self._synced_at = time.monotonic()
+        self._tidied_at = -TIDY_S
         self._unsynced = False
         self._closing = False
         self._task: asyncio.Task[None] | None = None
@@ -61,7 +71,7 @@ class Journal:
         """Records committed since the start."""
         self.readings_recorded = 0
         self.dropped = 0
-        """Readings given up because the disk refused them for too long."""
+        """Records given up because the disk refused them for too long."""
         self.failure: str | None = None
         """Why the last commit failed; None when it succeeded."""
 
@@ -82,17 +92,23 @@ class Journal:
         if record.record_class not in self._carried:
             return
         self._pending.append(record)
+        self._pending_bytes += len(record.body)
         self.appended += 1
         self._wanted.set()
-        if len(self._pending) > PENDING_LIMIT:
-            self._drop_oldest_reading()
+        if self._pending_bytes > PENDING_BYTES:
+            self._drop_oldest()
 
-    def _drop_oldest_reading(self) -> None:
-        for index, record in enumerate(self._pending):
-            if record.record_class is RecordClass.READINGS:
-                del self._pending[index]
-                self.dropped += 1
-                return
+    def _drop_oldest(self) -> None:
+        """Give up a tenth of what waits, readings first, and never what must not be thinned."""
+        for classes in THINNED:
+            kept: deque[Record] = deque()
+            for record in self._pending:
+                if self._pending_bytes > 0.9 * PENDING_BYTES and record.record_class in classes:
+                    self._pending_bytes -= len(record.body)
+                    self.dropped += 1
+                else:
+                    kept.append(record)
+            self._pending = kept
 
     async def flush(self) -> None:
         """Return when everything appended so far is committed."""
@@ -123,9 +139,10 @@ class Journal:
 
     def depth(self, uplink: str) -> int:
         """Records that the uplink has still to deliver."""
-        depth = self._last[uplink] - self._taken[uplink]
-        first, last = self.lost_numbers.get(uplink, (0, -1))
-        return depth - (last - first + 1) if self._taken[uplink] < first else depth
+        taken = self._taken[uplink]
+        if taken >= self._kept[uplink]:
+            return 0
+        return max(1, self._last[uplink] - taken - sum(gap.left(taken) for gap in self._gaps[uplink]))
 
     async def read(self, uplink: str, after_seq: int, limit: int) -> list[Entry]:
         """At least one and up to `limit` entries after `after_seq`, in order; waits while there are none."""
@@ -139,8 +156,16 @@ class Journal:
             entries = await loop.run_in_executor(self._thread, self._store.read, uplink, after_seq, limit)
             if entries:
                 return entries
-            async with self._committed:  # only lost numbers lie behind `after_seq` so far
+            async with self._committed:  # only numbers that do not come lie behind `after_seq` so far
                 await self._committed.wait()
+
+    async def again(self, uplink: str, first: int, last: int) -> tuple[list[Entry], list[Gap]]:
+        """What is kept of these numbers, acknowledged or not, and why the others do not come.
+
+        Raises sqlite3.Error, OSError.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._store.again, uplink, first, last)
 
     def _to_sync(self) -> None:
         if not self._unsynced:
@@ -151,13 +176,18 @@ class Journal:
         while not self._closing:
             await self._wait_for_work()
             await asyncio.sleep(0 if self._closing else GROUP_S)
-            if not await self._commit() and not self._closing:
-                await asyncio.sleep(RETRY_S)
+            if not await self._commit():
+                if not self._closing:
+                    await asyncio.sleep(RETRY_S)
+            elif time.monotonic() - self._tidied_at >= TIDY_S:
+                await self._tidy()
         await self._commit(final=True)
 
     async def _wait_for_work(self) -> None:
-        """Until there are records or cursor moves, or readings have been unsynced for long enough."""
-        limit = max(0.0, self._synced_at + SYNC_S - time.monotonic()) if self._unsynced else None
+        """Until there are records or cursor moves, readings have been unsynced for long enough, or it is
+        time to tidy."""
+        due = min(self._tidied_at + TIDY_S, self._synced_at + SYNC_S if self._unsynced else math.inf)
+        limit = max(0.0, due - time.monotonic())
         try:
             async with asyncio.timeout(limit):
                 await self._wanted.wait()
@@ -171,6 +201,7 @@ class Journal:
         # repeat with the same number, never a loss.
         acked = {n: seq for n, seq in self._taken.items() if due and seq > self._saved[n]}
         group, self._pending = self._pending, deque()
+        size, self._pending_bytes = self._pending_bytes, 0
         sync = due or any(record.record_class is not RecordClass.READINGS for record in group)
         if not group and not (due and self._unsynced):
             return True
@@ -179,9 +210,10 @@ class Journal:
             self._newest = await loop.run_in_executor(
                 self._thread, lambda: self._store.commit(group, acked, sync=sync)
             )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             group.extend(self._pending)
             self._pending = group
+            self._pending_bytes += size
             self._failed(str(error))
             return False
         self._succeeded(group, acked, sync=sync)
@@ -196,11 +228,29 @@ class Journal:
         self.recorded += len(group)
         self.readings_recorded += sum(record.readings for record in group)
         self._saved.update(acked)
-        for name, cursor in self._store.cursors.items():
-            self._last[name] = cursor.last_seq
+        self._look()
         if sync:
             self._synced_at = time.monotonic()
         self._unsynced = not sync or self._taken != self._saved
+
+    async def _tidy(self) -> None:
+        """Remove what is kept long enough, and thin what is too much; what fails is tried again later."""
+        self._tidied_at = time.monotonic()
+        loop = asyncio.get_running_loop()
+        try:
+            if await loop.run_in_executor(self._thread, self._store.tidy):
+                self._tidied_at = -TIDY_S
+        except (sqlite3.Error, OSError) as error:
+            log.warning("journal: cannot remove what is no longer needed (%s)", error)
+        self._look()
+        async with self._committed:
+            self._committed.notify_all()
+
+    def _look(self) -> None:
+        """Note what the store says; nothing is being written now."""
+        self._last = {name: cursor.last_seq for name, cursor in self._store.cursors.items()}
+        self._kept = dict(self._store.newest)
+        self._gaps = {name: list(gaps) for name, gaps in self._store.gaps.items()}
 
     def _failed(self, message: str) -> None:
         if self.failure is None:

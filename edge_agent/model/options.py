@@ -1,6 +1,7 @@
 """What a user may write for a connection: the base that each driver's own options extend."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -29,6 +30,28 @@ Duration = Annotated[
     ),
 ]
 """Seconds; written with a unit."""
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|GB)")
+_BYTES = {"MB": 10**6, "GB": 10**9}
+_LARGEST = 10**15
+
+
+def _bytes(value: object) -> int:
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("expected a number with its unit: 200MB, 1GB or 1.5GB")
+    size = float(match[1]) * _BYTES[match[2]]
+    if size > _LARGEST:
+        raise ValueError("expected a size that a disk may have")
+    return round(size)
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(_bytes),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*(MB|GB)$", "examples": ["200MB", "1GB"]}),
+]
+"""Bytes; written with a unit."""
 
 EquipmentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 """Travels as a topic level and as a database tag, so no blanks, slashes or wildcards."""
@@ -95,6 +118,34 @@ class StateRule(Options):
     cause: str = Field(default="", description="Carried with the state: 'door open'")
 
 
+class ProductionOptions(Options):
+    """What counts the pieces and the energy of an equipment: ids of its tags, each one of a counter."""
+
+    parts: TagId | None = Field(default=None, description="Pieces produced, good and bad ones")
+    good: TagId | None = Field(default=None, description="Good pieces; this or rejects")
+    rejects: TagId | None = Field(
+        default=None, description="Bad pieces: good ones are parts less these; this or good"
+    )
+    energy: TagId | None = Field(
+        default=None, description="Energy; the unit of the tag is W.h, kW.h or MW.h (or Wh, kWh, MWh)"
+    )
+    cycle_time: Duration | None = Field(default=None, description="Planned run time per piece, such as 45s")
+
+    @model_validator(mode="after")
+    def _good_in_one_way(self) -> Self:
+        if self.good is not None and self.rejects is not None:
+            raise ValueError("good pieces are counted by good or by rejects, not by both; leave one out")
+        if self.rejects is not None and self.parts is None:
+            raise ValueError("good pieces are parts less rejects; parts is missing")
+        return self
+
+
+WATT_HOURS: Mapping[str, int] = {
+    "W.h": 1, "Wh": 1, "kW.h": 1000, "kWh": 1000, "MW.h": 1_000_000, "MWh": 1_000_000,
+}  # fmt: skip
+"""How many there are in a unit that a tag of energy may have."""
+
+
 class EquipmentOptions(Options):
     """One equipment served by a connection. A driver adds how it is addressed (unit id, base node).
 
@@ -106,6 +157,9 @@ class EquipmentOptions(Options):
     tags: tuple[TagOptions, ...] = Field(default=(), description="Added to the profile's; same id replaces")
     states: tuple[StateRule, ...] = Field(
         default=(), description="State rules, first match wins; replace the profile's if given"
+    )
+    production: ProductionOptions | None = Field(
+        default=None, description="Which tags count what it makes; default: nobody counts it"
     )
 
 

@@ -1,10 +1,14 @@
 """What a machine made within some windows of time: asked of whoever counts it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from edge_agent.config.site import Site
+from edge_agent.config.site import Site, counting
+from edge_agent.states.produced import ProductionRecord
+from edge_agent.states.production import Counting
+from edge_agent.states.reading import HistoryReader
 
 
 class Produced(Protocol):
@@ -49,13 +53,24 @@ class Counts:
     spanning_energy_wh: int = 0
 
 
-class NothingCounted:
-    """A `Production` for a site on which nobody counts."""
+class KeptProduction:
+    """What the agent's history has of it. All methods may raise sqlite3.Error."""
 
-    def produced(self, equipment: str, windows: Sequence[tuple[int, int]]) -> Produced:  # noqa: ARG002 - as above
-        return Counts()
+    def __init__(self, path: Path, counting: Mapping[str, Counting]) -> None:
+        self._path = path
+        self._counting = counting
+
+    def produced(self, equipment: str, windows: Sequence[tuple[int, int]]) -> Produced:
+        if equipment not in self._counting:
+            return Counts()
+        history = HistoryReader.look(self._path)
+        try:
+            record = ProductionRecord(history, self._counting[equipment].limit_ms)
+            return record.produced(equipment, windows)
+        finally:
+            history.close()
 
 
-def production_of(site: Site) -> Production:  # noqa: ARG001 - nothing is counted yet
+def production_of(site: Site) -> Production:
     """What counts the pieces and the energy of a site's machines."""
-    return NothingCounted()
+    return KeptProduction(site.data_dir / "history.db", counting(site))

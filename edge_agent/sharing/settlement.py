@@ -81,7 +81,7 @@ def settle_month(site: Site, statements: Statements, production: Production, mon
             "gateway": site.gateway.id,
             **tenant_content(ledger, tenant),
         }
-        kept = statements.add(SCHEMA, tenant.id, month.kind.value, month.from_ms, month.to_ms, content)
+        kept = statements.add(SCHEMA, tenant.id, month.kind, month.from_ms, month.to_ms, content)
         added += kept is not None
     return added
 

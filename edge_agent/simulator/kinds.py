@@ -64,6 +64,7 @@ def _show_cnc(now: Moment) -> dict[str, Value]:
         "status": _STATUS[now.doing],
         "alarm": now.alarm,
         "parts": now.parts,
+        "rejects": now.parts // 17,
         "spindle_speed": 1200 + now.jitter(800) * 0.5 if running else 0.0,
         "spindle_load": 15 + now.jitter(240) * 0.25 if running else 0.0,
         "temperature": 18 + now.number % 256 * 0.125,
@@ -85,9 +86,10 @@ CNC = ModbusKind(
         Point("temperature", "holding", 8, "int16", scale=0.125),
         Point("feed_override", "holding", 9, "uint16"),
         Point("tick", "holding", 10, "uint32"),
+        Point("rejects", "holding", 12, "uint32"),
     ),
 )
-"""A machine tool with a controller: a status word, alarm codes, a parts counter."""
+"""A machine tool with a controller: a status word, alarm codes, counters of parts and of bad ones."""
 
 
 def _show_press(now: Moment) -> dict[str, Value]:

@@ -195,7 +195,7 @@ def keep(store: StatementStore, draft: Draft) -> Kept | None:
     return store.add(
         SCHEMA,
         draft.definition,
-        period.kind.value,
+        period.kind,
         period.from_ms,
         period.to_ms,
         draft.content,

@@ -10,10 +10,14 @@ from edge_agent.states.columns import STILL_SO_MS, Columns
 from edge_agent.states.counters import CounterRow
 from edge_agent.states.history_file import open_history
 from edge_agent.states.packing import pack
+from edge_agent.states.production import ProductionChanges
+from edge_agent.states.production_rows import add_production
 from edge_agent.states.reading import HOUR_MS, EvidenceRow, HistoryReader, unpacked
 from edge_agent.states.tracker import Interval
 
 GATEWAY_DOWN = unknown(UnknownCause.GATEWAY_DOWN)
+
+NOTHING_MADE = ProductionChanges()
 
 DAY_MS = 24 * HOUR_MS
 PACK_ROWS = 5000
@@ -28,6 +32,10 @@ _OLDEST = {
     " WHERE equipment = ?1 AND start_ms < ?2 AND end_ms <= ?2 ORDER BY start_ms LIMIT 500)",
     "evidence": "DELETE FROM evidence WHERE equipment = ?1 AND hour_ms IN (SELECT hour_ms FROM evidence"
     " WHERE equipment = ?1 AND last_good_ms < ?2 ORDER BY hour_ms LIMIT 2)",
+    "production": "DELETE FROM production WHERE equipment = ?1 AND hour_ms IN (SELECT DISTINCT hour_ms"
+    " FROM production WHERE equipment = ?1 AND hour_ms <= ?2 - 3600000 ORDER BY hour_ms LIMIT 2)",
+    "production_spans": "DELETE FROM production_spans WHERE equipment = ?1 AND to_ms IN (SELECT to_ms"
+    " FROM production_spans WHERE equipment = ?1 AND to_ms <= ?2 ORDER BY to_ms LIMIT 500)",
 }
 """The oldest of an equipment (?1) in each table, if it is of before ?2."""
 
@@ -41,6 +49,7 @@ class Changes:
     intervals: Sequence[Interval] = ()
     evidence: Sequence[EvidenceRow] = ()
     counters: Sequence[CounterRow] = ()
+    production: ProductionChanges = NOTHING_MADE
 
 
 class History(HistoryReader):
@@ -66,11 +75,12 @@ class History(HistoryReader):
         return alive_ms
 
     def save(self, changes: Changes) -> None:
-        """Write or overwrite what `changes` has."""
+        """Write or overwrite what `changes` has; what was produced is added to what is there."""
         with self._all_or_nothing():
             self._write(changes.intervals)
             self._db.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?)", changes.evidence)
             self._db.executemany("INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?)", changes.counters)
+            add_production(self._db, changes.production)
             self._db.execute("INSERT OR REPLACE INTO alive VALUES (1, ?)", (changes.alive_ms,))
 
     def set_accounted(self, period: str, to_ms: int) -> None:

@@ -42,6 +42,33 @@ CREATE TABLE IF NOT EXISTS counters (
     total     NOT NULL,
     PRIMARY KEY (equipment, tag)
 ) WITHOUT ROWID;
+-- How much of a quantity came in each of the hour's 60 minutes, see production_rows.py.
+CREATE TABLE IF NOT EXISTS production (
+    equipment TEXT NOT NULL,
+    hour_ms   INTEGER NOT NULL,
+    quantity  TEXT NOT NULL,
+    content   BLOB NOT NULL,
+    PRIMARY KEY (equipment, hour_ms, quantity)
+) WITHOUT ROWID;
+-- What came at some time in which the counter was not seen.
+CREATE TABLE IF NOT EXISTS production_spans (
+    equipment TEXT NOT NULL,
+    to_ms     INTEGER NOT NULL,
+    from_ms   INTEGER NOT NULL,
+    quantity  TEXT NOT NULL,
+    n         INTEGER NOT NULL,
+    PRIMARY KEY (equipment, to_ms, from_ms, quantity)
+) WITHOUT ROWID;
+-- When counters of production were seen first and last, and their totals then.
+CREATE TABLE IF NOT EXISTS production_counters (
+    equipment TEXT NOT NULL,
+    counts    TEXT NOT NULL,
+    tag       TEXT NOT NULL,
+    first_ms  INTEGER NOT NULL,
+    seen_ms   INTEGER NOT NULL,
+    total     NOT NULL,
+    PRIMARY KEY (equipment, counts, tag)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounted (
     period TEXT PRIMARY KEY,
     to_ms  INTEGER NOT NULL

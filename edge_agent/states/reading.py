@@ -13,6 +13,8 @@ from edge_agent.states.columns import STILL_SO_MS, Columns, state_of
 from edge_agent.states.counters import CounterRow
 from edge_agent.states.history_file import open_read_only
 from edge_agent.states.packing import DamagedPackError, unpack
+from edge_agent.states.production import SeenRow
+from edge_agent.states.production_rows import KeptProduction, kept_production, seen_counters
 from edge_agent.states.tracker import Interval
 
 EvidenceRow = tuple[str, int, int, int, int]
@@ -92,15 +94,18 @@ class HistoryReader:
 
     def columns(self, equipment: str, from_ms: int, to_ms: int, newest: Iterable[Interval] = ()) -> Columns:
         """What `intervals_of` gives, in columns; behind it those of `newest`, which the file has not got yet,
-        that are of this equipment.
+        that are of this equipment. As in the file, one takes the place of that with the same start.
         """
         stored = self._stored(equipment, from_ms, to_ms)
         before = int(stored.starts.searchsorted(from_ms, "right"))
         known = np.flatnonzero(stored.part(slice(0, before)).known())
         first = int(known[-1]) if len(known) else max(before - 1, 0)
         wanted = stored.part(slice(first, int(stored.starts.searchsorted(to_ms, "left"))))
-        unsaved = [interval for interval in newest if interval.equipment == equipment]
-        return Columns.joined([wanted, Columns.of(unsaved)]) if unsaved else wanted
+        unsaved = {interval.start_ms: interval for interval in newest if interval.equipment == equipment}
+        if not unsaved:
+            return wanted
+        stays = np.flatnonzero(~np.isin(wanted.starts, list(unsaved)))
+        return Columns.joined([wanted.part(stays), Columns.of(unsaved.values())])
 
     def unheard(self, equipment: str, from_ms: int, to_ms: int) -> list[Interval]:
         """The intervals that overlap [from_ms, to_ms), are over, and in which the machine was not heard."""
@@ -158,9 +163,26 @@ class HistoryReader:
             )
         return rows
 
+    def evidence_of(self, equipment: str, from_ms: int, to_ms: int) -> list[EvidenceRow]:
+        """Evidence of one equipment of the clock hours (UTC) that overlap [from_ms, to_ms), in order."""
+        return self._db.execute(
+            "SELECT equipment, hour_ms, good_readings, last_good_ms, minutes FROM evidence"
+            " WHERE equipment = ? AND hour_ms > ? AND hour_ms < ? ORDER BY hour_ms",
+            (equipment, from_ms - HOUR_MS, to_ms),
+        ).fetchall()
+
     def counters(self) -> list[CounterRow]:
         """All counters as they were last saved, also those that are configured no more."""
         return self._db.execute("SELECT equipment, tag, value, total FROM counters").fetchall()
+
+    def production_counters(self) -> list[SeenRow]:
+        """All counters of production as they were last saved, also those that are configured no more."""
+        return seen_counters(self._db)
+
+    def production(self, equipment: str, from_ms: int, to_ms: int) -> KeptProduction:
+        """What `equipment` made in the hours (UTC) that overlap [from_ms, to_ms)."""
+        with self._at_one_time():
+            return kept_production(self._db, equipment, from_ms, to_ms)
 
     def close(self) -> None:
         self._db.close()

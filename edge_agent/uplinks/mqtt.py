@@ -1,6 +1,7 @@
 """MQTT JSON uplink: what the journal holds, published at QoS 1, in order, until the broker has it."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -9,13 +10,16 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.models import MqttUplinkOptions
 from edge_agent.contract.messages import Status, encode, number
-from edge_agent.contract.topics import RETAINED, RecordClass, Topics
+from edge_agent.contract.topics import REPLAY_REQUEST, REPLAY_RESPONSE, RETAINED, RecordClass, Topics
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Entry
 from edge_agent.model.clock import CLOCK
 from edge_agent.uplinks.broker import BrokerUplink, RefusedError
-from edge_agent.uplinks.mqtt_connection import MqttConnection, Will
+from edge_agent.uplinks.mqtt_connection import MqttConnection, MqttError, Received, Will
+from edge_agent.uplinks.replay import Replays
 from edge_agent.uplinks.window import Window
+
+log = logging.getLogger(__name__)
 
 STATUS_EVERY_S = 60.0
 
@@ -38,6 +42,7 @@ class MqttUplink(BrokerUplink):
         self._expiry_s = {RecordClass(name): round(limit) for name, limit in options.expiry.items()}
         self._by_mid: dict[int, Entry] = {}
         self._window = Window(journal.acknowledged(self.id))
+        self._replays = Replays(self.id, journal)
         self._news = asyncio.Event()
         self._refused: asyncio.Future[None] | None = None
         self._refused_seq = 0
@@ -55,7 +60,12 @@ class MqttUplink(BrokerUplink):
         # A refusal is over when the message is taken, not when the connection stands.
         if self.last_error and self._refused_seq <= self._journal.acknowledged(self.id):
             self._over("connected again")
-        return self._keep_status(connection), self._deliver(connection), self._until_refused()
+        return (
+            self._keep_status(connection),
+            self._deliver(connection),
+            self._until_refused(),
+            *((self._answer(connection),) if self.options.replay else ()),
+        )
 
     async def _keep_status(self, connection: MqttConnection) -> None:
         since = CLOCK.now_ms()
@@ -82,6 +92,23 @@ class MqttUplink(BrokerUplink):
                 continue
             for entry in await self._journal.read(self.id, self._window.sent, room):
                 self._publish(connection, entry)
+
+    async def _answer(self, connection: MqttConnection) -> None:
+        """Send again what is asked for, one request after the other, for ever."""
+        try:
+            await connection.subscribe(f"{self.options.root}/{REPLAY_REQUEST}")
+        except MqttError as error:
+            # A broker that does not allow it has a platform that asks for nothing.
+            log.info("uplink %s: nobody can ask it for missing numbers: %s", self.id, error)
+            return
+        topic = f"{self.options.root}/{REPLAY_RESPONSE}"
+        while True:
+            for answer in await self._replays.answers():
+                # Outside of the window: what gets lost is asked for again.
+                connection.publish(topic, answer, retain=False, qos=0)
+
+    def _received(self, message: Received) -> None:
+        self._replays.ask(message.payload)
 
     def _publish(self, connection: MqttConnection, entry: Entry) -> None:
         record = entry.record

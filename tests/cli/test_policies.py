@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from edge_agent.cli import policy_text
 from edge_agent.cli.main import main
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.policies import known_policies
-from edge_agent.indicators.targets import Verdict, WhyNot
 from tests.cli.plant import copied_demo, ran_until_now
 
 # NC by count is 11 of 18 in the demo, see configs/demo/EXPECTED.md.
@@ -166,8 +164,3 @@ def test_wrong_policies_and_no_history(plant: Path) -> None:
             'plan.yaml:8:18: targets[0].indicators[0]: found "nc-rate/by-cuont", which is no' in done.output
         )
         assert 'did you mean "nc-rate/by-count"?' in done.output
-
-
-def test_there_are_words_for_every_verdict_and_reason() -> None:
-    assert policy_text._VERDICTS.keys() == set(Verdict)
-    assert policy_text._WHY_NOT.keys() == set(WhyNot)

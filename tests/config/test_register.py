@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from openpyxl import Workbook  # type: ignore[import-untyped]  # it has no types
 
 from edge_agent.config.register import read_register
-from edge_agent.config.register_files import Language, write_register
+from edge_agent.config.register_files import write_register
 from edge_agent.model.equipment import Equipment, Process, Register
+from edge_agent.words import Language
 
 ENGLISH = [
     "id,name,workshop,line,kind,production,digital,nc,nc_ground,should_connect,key,commissioned,retired",

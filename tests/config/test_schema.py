@@ -75,7 +75,7 @@ def test_the_examples_of_the_documentation_are_right(
     for name in ("region-ca.pem", "gw-01.pem", "gw-01.key", "mqtt", "influx-token"):
         (tmp_path / name).write_text("word")
     (tmp_path / "targets").mkdir()
-    assert len(others) == 9
+    assert len(others) == 12
     tenants_tag = """
 connections:
   - id: mill

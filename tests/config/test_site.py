@@ -7,7 +7,9 @@ import pytest
 from edge_agent.config import ConfigError, Site, load_site, tag_sets
 from edge_agent.config import profiles as profiles_module
 from edge_agent.config.models import MqttUplinkOptions, SparkplugUplinkOptions
+from edge_agent.config.site import counting
 from edge_agent.driver import AnyDriver
+from edge_agent.states.production import CountedTag, Counting, Counts, Quantity
 from tests.config.plant import GOOD, load, write_site
 
 PROFILES = """\
@@ -105,7 +107,7 @@ uplinks:
     assert isinstance(other, SparkplugUplinkOptions)
     assert (scada.port, scada.client_id, scada.node, scada.primary_host) == (
         1883,
-        "gw-01-scada",
+        "gw-01",
         "gw-01",
         None,
     )
@@ -229,3 +231,57 @@ def test_only_the_drivers_that_are_named_are_loaded(tmp_path: Path, monkeypatch:
 def test_the_demo_is_right(installed_drivers: None) -> None:
     site = load_site(Path(__file__).parents[2] / "configs" / "demo")
     assert len(site.register.equipment) == 20
+
+
+PRODUCTION = """\
+gateway: {id: gw-01, region: "330300", enterprise: 91350100M000100Y43}
+register: register.csv
+profiles:
+  lathe:
+    driver: bus
+    tags:
+      - {id: parts, address: 1, counter: {}}
+      - {id: bad, address: 2, counter: {}, period: 5s}
+      - {id: meter, address: 3, counter: {}, unit: MW.h}
+connections:
+  - id: cell-a
+    driver: bus
+    host: ok
+    equipment:
+      - id: CNC-01
+        profile: lathe
+        production: {parts: parts, rejects: bad, energy: meter, cycle_time: 1.5min}
+      - {id: CNC-02, profile: lathe}
+  - id: feed
+    driver: feed
+    url: feed
+    equipment:
+      - id: CNC-03
+        tags: [{id: wh, node: wh, counter: {}, unit: Wh}, {id: parts, node: parts, counter: {}}]
+        production: {parts: parts, good: parts, energy: wh}
+"""
+
+
+def test_production_is_counted_by_tags_of_the_profile_too(tmp_path: Path) -> None:
+    found = counting(load_site(write_site(tmp_path, PRODUCTION)))
+    lathe = Counting(
+        (
+            CountedTag(Counts.PARTS, "parts"),
+            CountedTag(Counts.REJECTS, "bad"),
+            CountedTag(Counts.ENERGY, "meter", 1_000_000),
+        ),
+        limit_ms=3 * 5000 + 3000,
+        cycle_time_ms=90_000,
+    )
+    of_feed = Counting(
+        (
+            CountedTag(Counts.PARTS, "parts"),
+            CountedTag(Counts.GOOD, "parts"),
+            CountedTag(Counts.ENERGY, "wh"),
+        ),
+        limit_ms=6000,
+        tells_changes=True,
+    )
+    assert found == {"CNC-01": lathe, "CNC-03": of_feed}
+    assert [lathe.counts(one) for one in (Quantity.PARTS, Quantity.GOOD)] == [True, True]
+    assert not Counting((CountedTag(Counts.PARTS, "parts"),), 1).counts(Quantity.GOOD)

@@ -218,6 +218,26 @@ def test_numbers_that_a_power_cut_took_are_not_waited_for(broker: Mosquitto) -> 
     asyncio.run(life())
 
 
+def test_what_was_thinned_is_not_asked_for_and_what_else_is_missing_is(broker: Mosquitto) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            played.kept = {10: event(10)}
+            async with receiving(broker) as items:
+                await subscribed(items, played)
+                await asyncio.to_thread(played.events, (1, 3))
+                played.send(event(6, kind="thinned", first=2, last=5, count=3))
+                await asyncio.to_thread(played.events, (7, 9))
+                assert numbers(await collect(items, 4)) == [1, 3, 6, 7]
+                assert played.requests == []
+                # Of 8 to 10 one was thinned, and one got lost on its way: which, only the gateway knows.
+                played.send(event(11, kind="thinned", first=8, last=10, count=1))
+                found = await collect(items, 6)
+        assert numbers(found) == [9, 10, 11]
+        assert sorted(notices(found)) == [("gap", 8, 8), ("gap", 10, 10), ("lost", 8, 8)]
+
+    asyncio.run(life())
+
+
 def test_garbage_and_forgery_are_told_and_stop_nothing(broker: Mosquitto) -> None:
     async def life() -> None:
         with gateway(broker) as played:

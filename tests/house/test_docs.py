@@ -21,6 +21,7 @@ from edge_agent.contract import messages
 from edge_agent.contract.topics import RETAINED, RecordClass, Topics
 from edge_agent.indicators.claims import ClaimKind
 from edge_agent.indicators.definitions import ConnectedRule, Definition
+from edge_agent.journal import gaps
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, UnknownCause
 from edge_agent.verifier import verify
@@ -207,6 +208,7 @@ def test_kinds_of_events_are_listed_as_they_are() -> None:
     code = "".join(text_of(path) for path in (ROOT / "edge_agent").rglob("*.py"))
     told = set(re.findall(r'(?:self\._event|self\._told)\(\s*"(\w+)"', code))
     told |= set(re.findall(r'"(uplink_\w+)"', code))
+    told |= gaps.WORDS.keys()
     assert kinds == told
 
 

@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
-from edge_agent.indicators.kpis import KPIS, Missing
-from edge_agent.indicators.machine_time import MADE_UP_MS
+from edge_agent.indicators.accounts_due import MADE_UP_MS
+from edge_agent.indicators.kpis import KPIS, Missing, Reason
 from tests.house.documents import ROOT, text_of
 
 INDICATORS = ROOT / "docs" / "indicators.md"
@@ -32,6 +32,11 @@ def test_key_figures_are_listed_as_they_are() -> None:
 
 def test_inputs_that_can_be_missing_are_listed_as_they_are() -> None:
     assert [row[0].strip("`") for row in rows("What can be missing")] == list(Missing)
+
+
+def test_reasons_are_listed_as_they_are() -> None:
+    assert [row[0].strip("`") for row in rows("What can be wrong with the counts")] == list(Reason)
+    assert set(Reason) <= set(re.findall(r"`([a-z_]+)`", text_of(CONTRACT)))
 
 
 def test_the_kinds_of_period_are_those_that_are_sent() -> None:

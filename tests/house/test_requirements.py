@@ -40,7 +40,10 @@ def declared(extra: str | None = None) -> list[Requirement]:
         ("build.txt", asked_for("build.in")),
         ("run.txt", declared()),
         ("demo.txt", [*declared(), *declared("demo"), *asked_for("build.in")]),
-        ("test.txt", [*declared(), *declared("demo"), *asked_for("build.in", "test.in")]),
+        (
+            "test.txt",
+            [*declared(), *declared("demo"), *declared("report"), *asked_for("build.in", "test.in")],
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -11,9 +11,11 @@ from edge_agent.indicators.kpis import (
     KPIS,
     Computed,
     KeyFigure,
+    Made,
     Missing,
     NotComputed,
     Production,
+    Reason,
     key_figures,
 )
 from edge_agent.model.state import MachineState, StateWithCause
@@ -34,7 +36,8 @@ unknown       45                    45
 """
 FAILURES = 3
 # 240 pieces were made at a planned run time of 1 minute each, and 228 of them were good.
-PRODUCTION = Production(cycle_time_ms=1 * MINUTE, produced=240, good=228)
+# Over the whole day it made 275 pieces with 66 kWh.
+PRODUCTION = Production(1 * MINUTE, Made(240, 228), Made(275, 262, 66_000))
 
 # Worked out by hand. Times in minutes; NEE has square minutes.
 EXPECTED = """
@@ -51,9 +54,11 @@ power-on-rate/of-planned-time       405 /   450 = 0.9        powered_of_PBT ÷ P
 time-rate/of-loading-time           270 /   450 = 0.6        APT ÷ PBT
 mtbf/per-failure                    330 /     3 = 110        running ÷ failures
 mttr/per-failure                     30 /     3 = 10         alarm ÷ failures
+cycle-time/per-part                 330 /   275 = 1.2        running ÷ pieces        minutes for each
+energy/per-part                   66000 /   275 = 240        energy ÷ pieces         Wh for each
 """  # noqa: E501 - a table
 
-PIECES = {"quality-ratio/iso-22400-2"}
+PIECES = {"quality-ratio/iso-22400-2", "energy/per-part"}
 
 
 def accounts() -> tuple[Account, Account]:
@@ -87,10 +92,10 @@ def test_figures_are_those_worked_out_by_hand(line: str) -> None:
     assert isinstance(figure, Computed)
     factor = MINUTE ** (name not in PIECES) * MINUTE ** (name == "nee/iso-22400-2")
     assert figure.numerator == int(numerator) * factor
-    per_failure = figure.kpi.unit == "ms"
-    assert figure.denominator == int(denominator) * (1 if per_failure else factor)
+    for_each = figure.kpi.unit != ""
+    assert figure.denominator == int(denominator) * (1 if for_each else factor)
     assert figure.value is not None
-    assert figure.value / (MINUTE if per_failure else 1) == pytest.approx(float(value), abs=1e-6)
+    assert figure.value / (factor if for_each else 1) == pytest.approx(float(value), abs=1e-6)
     assert figure.kpi.formula == formula
 
 
@@ -120,21 +125,25 @@ holidays           holidays
 cycle_time         cycle_time
 produced           produced_quantity
 good               good_quantity
+gap                production_gap
+energy             energy
 """
 NEEDS = {
     "availability/iso-22400-2": "calendar holidays",
     "allocation-efficiency/iso-22400-2": "calendar holidays",
     "utilization-efficiency/iso-22400-2": "calendar holidays",
     "technical-efficiency/iso-22400-2": "calendar holidays",
-    "effectiveness/iso-22400-2": "calendar holidays cycle_time produced",
-    "quality-ratio/iso-22400-2": "produced good",
-    "oee/iso-22400-2": "calendar holidays cycle_time produced good",
-    "nee/iso-22400-2": "calendar holidays cycle_time produced good",
+    "effectiveness/iso-22400-2": "calendar holidays cycle_time produced gap",
+    "quality-ratio/iso-22400-2": "produced good gap",
+    "oee/iso-22400-2": "calendar holidays cycle_time produced good gap",
+    "nee/iso-22400-2": "calendar holidays cycle_time produced good gap",
     "power-on-rate/of-calendar-time": "",
     "power-on-rate/of-planned-time": "calendar holidays",
     "time-rate/of-loading-time": "calendar holidays",
     "mtbf/per-failure": "",
     "mttr/per-failure": "",
+    "cycle-time/per-part": "produced gap",
+    "energy/per-part": "produced gap energy",
 }
 
 
@@ -142,11 +151,13 @@ NEEDS = {
 def test_what_cannot_be_computed_names_what_is_missing(line: str) -> None:
     without, word = line.split()
     planned = Missing(word) if without in ("calendar", "holidays") else PLANNED
-    production = Production(
-        cycle_time_ms=None if without == "cycle_time" else MINUTE,
-        produced=None if without == "produced" else 240,
-        good=None if without == "good" else 228,
+    parts: int | Missing = Missing(word) if without in ("produced", "gap") else 240
+    made = Made(
+        parts,
+        Missing.GOOD if without == "good" else 228,
+        Missing.ENERGY if without == "energy" else 5,
     )
+    production = Production(None if without == "cycle_time" else MINUTE, made, made)
     figures = by_id(key_figures(WHOLE, planned, FAILURES, production))
     for name, needs in NEEDS.items():
         figure = figures[name]
@@ -172,7 +183,7 @@ def test_a_machine_of_which_nothing_is_known_has_no_figure_and_not_zero() -> Non
     unknown = Account({StateWithCause(MachineState.UNKNOWN, "timeout"): 450 * MINUTE})
     figures = key_figures(unknown, unknown, 0, PRODUCTION)
     for figure in figures:
-        if figure.kpi.id == "quality-ratio/iso-22400-2":
+        if figure.kpi.id in PIECES:
             assert isinstance(figure, Computed), "pieces are counted elsewhere"
         else:
             assert isinstance(figure, NotComputed), figure.kpi.id
@@ -197,7 +208,7 @@ def test_a_day_on_which_nothing_is_planned_has_no_availability() -> None:
 
 def test_a_planned_day_without_a_piece_has_an_oee_of_zero() -> None:
     idle = Account({StateWithCause(MachineState.IDLE): 450 * MINUTE})
-    figures = by_id(key_figures(idle, idle, 0, Production(MINUTE, 0, 0)))
+    figures = by_id(key_figures(idle, idle, 0, Production(MINUTE, Made(0, 0))))
     oee, effectiveness = figures["oee/iso-22400-2"], figures["effectiveness/iso-22400-2"]
     assert isinstance(oee, Computed)
     assert oee.value == 0.0
@@ -205,9 +216,36 @@ def test_a_planned_day_without_a_piece_has_an_oee_of_zero() -> None:
     assert effectiveness.value is None, "no production time to be effective in"
 
 
-def test_more_good_pieces_than_were_produced_are_refused() -> None:
-    with pytest.raises(ValueError, match="11 good pieces of 10"):
-        Production(produced=10, good=11)
+@pytest.mark.parametrize(("parts", "good"), [(10, 11), (10, -1), (0, 1)])
+def test_pieces_that_were_judged_in_another_time_give_no_figure_and_say_so(parts: int, good: int) -> None:
+    figures = by_id(key_figures(WHOLE, PLANNED, FAILURES, Production(MINUTE, Made(parts, good))))
+    for name in ("quality-ratio/iso-22400-2", "oee/iso-22400-2", "nee/iso-22400-2"):
+        figure = figures[name]
+        assert isinstance(figure, Computed)
+        assert figure.value is None
+        none_made = name == "quality-ratio/iso-22400-2" and not parts
+        assert figure.reason == (Reason.DENOMINATOR_ZERO if none_made else Reason.GOOD_NOT_OF_PRODUCED)
+    oee = figures["oee/iso-22400-2"]
+    assert isinstance(oee, Computed)
+    assert (oee.numerator, oee.denominator) == (good * MINUTE, 450 * MINUTE), "over several days it adds up"
+    effectiveness = figures["effectiveness/iso-22400-2"]
+    assert isinstance(effectiveness, Computed)
+    assert effectiveness.value is not None, "bad ones are in it, too"
+
+
+def test_what_a_figure_may_be_short_of_is_told_beside_it() -> None:
+    planned, whole = Made(240, 228, spanning=3, unseen_ms=5), Made(275, 262, 66_000, 4, 6)
+    figures = key_figures(WHOLE, PLANNED, FAILURES, Production(MINUTE, planned, whole))
+    told = {}
+    for figure in figures:
+        assert isinstance(figure, Computed)
+        told[figure.kpi.id] = (figure.spanning, figure.unseen_ms)
+    of_planned = {"effectiveness", "quality-ratio", "oee", "nee"}
+    assert {name: pair for name, pair in told.items() if pair != (0, 0)} == {
+        **{f"{name}/iso-22400-2": (3, 5) for name in of_planned},
+        "cycle-time/per-part": (4, 6),
+        "energy/per-part": (4, 6),
+    }
 
 
 times = st.dictionaries(

@@ -1,4 +1,4 @@
-"""From the history on disk to messages: every hour and day once, over restarts and outages."""
+"""From the history on disk to the accounts of machines."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +9,11 @@ import pytest
 from edge_agent.contract.messages import AlarmTime, StateTime, decode, encode
 from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.calendar_options import CalendarOptions
-from edge_agent.indicators.machine_time import MADE_UP_MS, MachineTime
+from edge_agent.indicators.machine_time import MachineTime
 from edge_agent.indicators.periods import HOUR_MS, Period, PeriodKind
 from edge_agent.model.state import MachineState, StateWithCause, UnknownCause, unknown
 from edge_agent.states.history import GATEWAY_DOWN, Changes, History
+from edge_agent.states.production import CountedTag, Counting, Counts, ProductionChanges, Quantity
 from edge_agent.states.tracker import Interval
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -94,6 +95,95 @@ def test_a_machine_without_a_calendar(history: History) -> None:
     assert figures["mtbf/per-failure"].reason == "denominator_zero"
 
 
+COUNTING = Counting(
+    (CountedTag(Counts.PARTS, "parts"), CountedTag(Counts.REJECTS, "bad"), CountedTag(Counts.ENERGY, "wh")),
+    limit_ms=3 * MINUTE,
+    cycle_time_ms=2 * MINUTE,
+)
+# Of M, minutes after eight; its planned time is 08:00 to 08:50 of this hour. It runs all the time.
+#
+#   minutes        parts   bad   Wh
+#   -10 until 3    link lost: 2 parts and 90 Wh, on an edge of the hour
+#    3 to  9         5      1    300
+#   10 to 15       link lost: 2 parts more after it, within the hour
+#   48 until 53    link lost: 1 part, on the edge of the planned time
+#   53 to 60         1      1    100
+MADE = ProductionChanges(
+    seen=[
+        ("M", Counts.PARTS, "parts", EIGHT - HOUR_MS, EIGHT + HOUR_MS, 20),
+        ("M", Counts.REJECTS, "bad", EIGHT - HOUR_MS, EIGHT + HOUR_MS, 3),
+        ("M", Counts.ENERGY, "wh", EIGHT - HOUR_MS, EIGHT + HOUR_MS, 900),
+    ],
+    minutes=[
+        *(("M", EIGHT + minute * MINUTE, Quantity.PARTS, 1) for minute in (3, 4, 6, 7, 9, 54)),
+        *(("M", EIGHT + minute * MINUTE, Quantity.GOOD, 1) for minute in (3, 4, 6, 7)),
+        ("M", EIGHT + 9 * MINUTE, Quantity.ENERGY, 300),
+        ("M", EIGHT + 59 * MINUTE, Quantity.ENERGY, 100),
+        ("M", EIGHT + 59 * MINUTE, Quantity.RESETS, 1),
+    ],
+    spans=[
+        ("M", EIGHT - 10 * MINUTE, EIGHT + 3 * MINUTE, Quantity.PARTS, 2),
+        ("M", EIGHT - 10 * MINUTE, EIGHT + 3 * MINUTE, Quantity.GOOD, 2),
+        ("M", EIGHT - 10 * MINUTE, EIGHT + 3 * MINUTE, Quantity.ENERGY, 90),
+        ("M", EIGHT + 10 * MINUTE, EIGHT + 15 * MINUTE, Quantity.PARTS, 2),
+        ("M", EIGHT + 10 * MINUTE, EIGHT + 15 * MINUTE, Quantity.GOOD, 2),
+        ("M", EIGHT + 48 * MINUTE, EIGHT + 53 * MINUTE, Quantity.PARTS, 1),
+        ("M", EIGHT + 48 * MINUTE, EIGHT + 53 * MINUTE, Quantity.GOOD, 1),
+    ],
+)
+# Worked out by hand: 7 parts in the planned time, 6 of them good, 2 min each; 3 that may belong to it. In the
+# whole hour 9 parts and 400 Wh; 2 that may belong to it.
+OF_PRODUCTION = """
+effectiveness/iso-22400-2   14 /   50 = 0.28       3
+quality-ratio/iso-22400-2    6 /    7 = 0.857143   3
+oee/iso-22400-2             12 /   50 = 0.24       3
+nee/iso-22400-2            600 / 2500 = 0.24       3
+cycle-time/per-part         60 /    9 = 6.666667   2
+energy/per-part            400 /    9 = 44.444444  2
+"""
+
+
+def test_an_hour_of_pieces(history: History) -> None:
+    history.save(Changes(EIGHT + HOUR_MS, minutes((-30, RUNNING)), production=MADE))
+    machine_time = MachineTime(history, SHANGHAI, {"M": PLAN}, {"M": COUNTING})
+    account = machine_time.account("M", HOUR, [], EIGHT + HOUR_MS + 5)
+    assert encode(decode(encode(account))) == encode(account)
+    assert (account.parts, account.good, account.energy_wh, account.cycle_time) == (9, 7, 400, 2 * MINUTE)
+    assert (account.spanning_parts, account.spanning_good, account.spanning_energy_wh) == (2, 2, 90)
+    assert (account.counter_resets, account.unseen) == (1, 0)
+    figures = {figure.id: figure for figure in account.figures}
+    for line in OF_PRODUCTION.strip().splitlines():
+        name, numerator, _, denominator, _, value, spanning = line.split()
+        unit = {"quality-ratio/iso-22400-2": 1, "energy/per-part": 1, "nee/iso-22400-2": MINUTE**2}
+        each = unit.get(name, MINUTE)
+        figure = figures[name]
+        assert figure.numerator == int(numerator) * each, name
+        assert figure.denominator == int(denominator) * (1 if "per-part" in name else each), name
+        assert figure.value is not None
+        of_each = MINUTE if name == "cycle-time/per-part" else 1
+        assert figure.value / of_each == pytest.approx(float(value), abs=1e-6)
+        assert (figure.spanning, figure.unseen) == (int(spanning), 0), name
+
+
+@pytest.mark.parametrize(
+    ("counting", "missing"),
+    [
+        (Counting((), MINUTE), ["cycle_time", "good_quantity", "produced_quantity"]),
+        (Counting((), MINUTE, cycle_time_ms=MINUTE), ["good_quantity", "produced_quantity"]),
+        (COUNTING, ["production_gap"]),
+    ],
+)
+def test_a_counter_that_was_not_seen_is_not_one_that_is_not_there(
+    history: History, counting: Counting, missing: list[str]
+) -> None:
+    history.save(Changes(EIGHT, minutes((-30, RUNNING))))
+    machine_time = MachineTime(history, SHANGHAI, {"M": PLAN}, {"M": counting})
+    account = machine_time.account("M", HOUR, [], EIGHT + HOUR_MS)
+    figures = {figure.id: figure for figure in account.figures}
+    assert list(figures["oee/iso-22400-2"].missing) == missing
+    assert account.parts is None
+
+
 def test_a_year_whose_holidays_are_not_known(history: History) -> None:
     ten_years = 3653 * 24 * HOUR_MS
     period = Period(PeriodKind.HOUR, EIGHT + ten_years, EIGHT + ten_years + HOUR_MS)
@@ -101,78 +191,6 @@ def test_a_year_whose_holidays_are_not_known(history: History) -> None:
     assert account.planned is None
     figures = {figure.id: figure for figure in account.figures}
     assert list(figures["availability/iso-22400-2"].missing) == ["holidays"]
-
-
-def test_every_hour_and_day_is_due_once(history: History) -> None:
-    machine_time = MachineTime(history, SHANGHAI, {})
-    start = EIGHT + 20 * MINUTE
-    assert machine_time.due(PeriodKind.HOUR, start) == []
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + HOUR_MS - 1) == []
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + HOUR_MS) == [HOUR]
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + HOUR_MS) == [HOUR], "until it is done"
-    machine_time.done(HOUR)
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + HOUR_MS) == []
-    later = machine_time.due(PeriodKind.HOUR, EIGHT + 4 * HOUR_MS + 1)
-    assert [p.from_ms for p in later] == [EIGHT + n * HOUR_MS for n in (1, 2, 3)]
-
-    assert machine_time.due(PeriodKind.DAY, start) == []
-    (day,) = machine_time.due(PeriodKind.DAY, EIGHT + 16 * HOUR_MS)
-    assert (day.from_ms, day.to_ms) == (EIGHT - 8 * HOUR_MS, EIGHT + 16 * HOUR_MS)
-
-
-def test_after_a_long_outage_not_every_hour_is_made_up_for(history: History) -> None:
-    machine_time = MachineTime(history, SHANGHAI, {})
-    machine_time.done(HOUR)
-    due = machine_time.due(PeriodKind.HOUR, EIGHT + 1000 * HOUR_MS)
-    assert len(due) == 48
-    assert due[-1].to_ms == EIGHT + 1000 * HOUR_MS
-    assert due[0].from_ms >= EIGHT + 1000 * HOUR_MS - MADE_UP_MS[PeriodKind.HOUR]
-
-
-def test_a_clock_that_was_wrong_does_not_silence_the_years_until_then(history: History) -> None:
-    machine_time = MachineTime(history, SHANGHAI, {})
-    two_years = 730 * 24 * HOUR_MS
-    machine_time.done(Period(PeriodKind.HOUR, EIGHT + two_years, EIGHT + two_years + HOUR_MS))
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + 5) == []
-    assert machine_time.due(PeriodKind.HOUR, EIGHT + HOUR_MS) == [HOUR]
-
-
-UNHEARD = unknown(UnknownCause.UNREACHABLE)
-
-
-def test_what_was_filled_afterwards_is_accounted_for_again(history: History) -> None:
-    machine_time = MachineTime(history, SHANGHAI, {})
-    history.save(
-        Changes(EIGHT, minutes((-90, RUNNING), (50, UNHEARD), (130, IDLE), (150, UNHEARD), (190, IDLE)))
-    )
-    machine_time.done(Period(PeriodKind.HOUR, EIGHT + HOUR_MS, EIGHT + 2 * HOUR_MS))
-    machine_time.done(Period(PeriodKind.DAY, EIGHT - 32 * HOUR_MS, EIGHT - 8 * HOUR_MS))
-    assert machine_time.amended() == ([], 0)
-    late = [Interval("M", EIGHT + 55 * MINUTE, EIGHT + 180 * MINUTE, IDLE)]
-    assert len(history.amend("M", late)) == 2
-    second = Period(PeriodKind.HOUR, EIGHT + HOUR_MS, EIGHT + 2 * HOUR_MS)
-    accounts, number = machine_time.amended()
-    assert accounts == [("M", HOUR), ("M", second)], "the third hour and the day are still to be sent"
-    assert machine_time.amended() == (accounts, number), "until they have been"
-    account = machine_time.account("M", second, [], EIGHT + 4 * HOUR_MS)
-    assert account.times == [StateTime("idle", HOUR_MS)]
-    machine_time.made_again(number)
-    assert machine_time.amended() == ([], 0)
-
-    history.amend("M", [Interval("M", EIGHT + 50 * MINUTE, EIGHT + 51 * MINUTE, ALARM)])
-    machine_time.done(Period(PeriodKind.DAY, EIGHT - 8 * HOUR_MS, EIGHT + 16 * HOUR_MS))
-    accounts, number = machine_time.amended()
-    day = Period(PeriodKind.DAY, EIGHT - 8 * HOUR_MS, EIGHT + 16 * HOUR_MS)
-    assert accounts == [("M", HOUR), ("M", day)]
-    assert machine_time.account("M", HOUR, [], 0).failures == 1
-
-
-def test_an_hour_that_only_touches_what_was_filled_stays(history: History) -> None:
-    machine_time = MachineTime(history, SHANGHAI, {})
-    history.save(Changes(EIGHT, minutes((-90, RUNNING), (-60, UNHEARD), (60, IDLE))))
-    machine_time.done(Period(PeriodKind.HOUR, EIGHT + HOUR_MS, EIGHT + 2 * HOUR_MS))
-    history.amend("M", [Interval("M", EIGHT, EIGHT + HOUR_MS, IDLE)])
-    assert machine_time.amended()[0] == [("M", HOUR)]
 
 
 def test_the_cost_of_an_hour_does_not_grow_with_the_history(history: History) -> None:

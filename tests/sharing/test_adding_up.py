@@ -16,11 +16,10 @@ from edge_agent.indicators.periods import midnight_ms
 from edge_agent.model.equipment import Equipment, Register
 from edge_agent.sharing.holds import Hold, Nobody, by_schedule, covering
 from edge_agent.sharing.ledger import make_ledger
-from edge_agent.sharing.production import NothingCounted
 from edge_agent.sharing.rates import cost, parts, windows_of
 from edge_agent.states.tracker import Interval
 from tests.indicators.test_accounts import STATES
-from tests.sharing.plant import HOUR, ZONE, WrittenRecords, at, sharing
+from tests.sharing.plant import HOUR, ZONE, CountedByHand, WrittenRecords, at, sharing
 
 BEGIN = at("10-12 00:00")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -94,7 +93,7 @@ def test_sessions_and_unassigned_time_are_the_period(
     ]
     records = WrittenRecords(life, versions, {"M1": recorded})
     options = sharing(machine, VERSIONS)
-    found = make_ledger(options, records, NothingCounted(), ZONE, from_ms, from_ms + length)
+    found = make_ledger(options, records, CountedByHand({}), ZONE, from_ms, from_ms + length)
     pieces = [(line.start_ms, line.end_ms) for line in found.lines]
     pieces += [(hold.start_ms, hold.end_ms) for _, hold in found.unassigned]
     reached = from_ms

@@ -63,8 +63,12 @@ NIGHT = {"tenant": "zhenghe", "days": ["sun"], "start": "22:00", "end": "06:00"}
 MORNING = {"tenant": "lian", "days": ["mon"], "start": "05:30", "end": "06:00"}
 
 
+ALL_MONDAY = {"tenant": "zhenghe", "days": ["mon"], "start": "00:30", "end": "00:30"}
+
+
 @given(windows(), windows())
 @example(NIGHT, MORNING)
+@example({**ALL_MONDAY, "start": "00:00"}, ALL_MONDAY)  # the first day there is, is a Monday
 @example(NIGHT, {**MORNING, "start": "06:00", "end": "07:00"})
 @example({**NIGHT, "until": "2026-10-11"}, {**MORNING, "from": "2026-10-12"})  # the very last night
 @example({**NIGHT, "until": "2026-10-10"}, {**MORNING, "from": "2026-10-12"})

@@ -137,7 +137,7 @@ def test_the_unit_without_power_is_silent_and_its_neighbours_are_not(workshop: W
 def test_what_a_machine_does_not_have_and_every_write_is_refused(workshop: Workshop) -> None:
     async def run() -> None:
         async with modbus_client(workshop.modbus_port) as client:
-            beyond = await client.read_holding_registers(12, count=1, device_id=1)
+            beyond = await client.read_holding_registers(14, count=1, device_id=1)
             assert beyond.exception_code == 2
             written = await client.write_register(1, 7, device_id=1)
             assert written.exception_code == 1

@@ -221,7 +221,7 @@ def as_listed() -> dict[tuple[str, str, int], Any]:
     with TemporaryDirectory() as folder:
         records = maker(write(Path(folder)))
         found = {
-            (draft.definition, period.kind.value, period.from_ms): draft.content["figures"]
+            (draft.definition, period.kind, period.from_ms): draft.content["figures"]
             for period in (MARCH, day("2026-03-30"), day("2026-03-31"))
             for draft in records.drafts(period)
         }

@@ -6,6 +6,7 @@ from edge_agent.states.history import GATEWAY_DOWN, Changes, History
 from edge_agent.states.tracker import Interval
 
 RUNNING = StateWithCause(MachineState.RUNNING, "auto")
+IDLE = StateWithCause(MachineState.IDLE)
 NO_DATA = unknown(UnknownCause.NO_DATA)
 ALL_MINUTES = 2**60 - 1
 
@@ -119,4 +120,14 @@ def test_how_far_periods_are_accounted_for_is_kept(tmp_path: Path) -> None:
     history.close()
     history = History(tmp_path / "h.db")
     assert (history.accounted("hour"), history.accounted("day")) == (2000, 500)
+    history.close()
+
+
+def test_of_two_changes_in_one_moment_the_last_holds_before_it_is_saved_as_after(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.db")
+    history.save(Changes(5, [Interval("A", 0, None, NO_DATA)]))
+    noted = [Interval("A", 0, 0, NO_DATA), Interval("A", 0, 0, IDLE), Interval("A", 0, None, RUNNING)]
+    before = history.columns("A", 0, 10, noted).intervals("A")
+    history.save(Changes(10, noted))
+    assert before == history.columns("A", 0, 10).intervals("A") == noted[-1:]
     history.close()

@@ -184,7 +184,6 @@ def test_newest_is_behind_what_the_file_has(history: History) -> None:
     columns = history.columns("A", 5, 40, newest)
     assert columns.intervals("A") == [
         Interval("A", 0, 10, RUNNING),
-        Interval("A", 10, None, IDLE),
         Interval("A", 10, 30, IDLE),
         Interval("A", 30, None, DOOR),
     ]

@@ -254,6 +254,9 @@ class Points:
             "failures": message.failures,
             "alarms": sum(one.count for one in message.alarms),
             "alarms_ms": sum(one.ms for one in message.alarms),
+            "parts": message.parts,
+            "good": message.good,
+            "energy_wh": message.energy_wh,
         }
         fields |= {one.id: float(one.value) for one in message.figures if one.value is not None}
         yield line(self._machine("accounts", message.equipment, period=message.period), fields, message.from_)

@@ -4,12 +4,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
+from msgspec import Struct
+
 from edge_agent.model.batch import Value
-from edge_agent.model.quality import Quality
+from edge_agent.model.quality import Quality, uncertain
 from edge_agent.uplinks.sparkplug.plant import Plant
 from edge_agent.uplinks.sparkplug.told import FIGURE_METRICS, STATE_METRICS, TAGS, Reading, Told
 from edge_agent.uplinks.sparkplug.values import DataType, datatype_of, widened
 
+NOT_HEARD = uncertain("not_heard")
+"""Of a value that is the newest known and may be an old one, or is none."""
 HOLD_MS = 60_000
 """So long an older value than the newest counts as late. After that it is the controller's clock that was
 set back, and the older time is the newer one."""
@@ -30,9 +34,13 @@ class Metric:
     """Of its value; None before the first."""
     heard_ms: int = 0
 
+    @property
+    def quality(self) -> Quality | None:
+        """`flaw`, or that nothing has been heard yet."""
+        return NOT_HEARD if self.time_ms is None and self.value is None else self.flaw
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+
+class Taken(Struct, frozen=True):
     """A reading and its metric. `late`: the metric has a newer value."""
 
     metric: Metric

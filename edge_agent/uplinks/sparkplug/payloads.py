@@ -6,8 +6,8 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from edge_agent.model.batch import Value
-from edge_agent.model.quality import Quality, QualityLevel, uncertain
-from edge_agent.uplinks.sparkplug.node import Metric, Taken
+from edge_agent.model.quality import Quality, QualityLevel
+from edge_agent.uplinks.sparkplug.node import NOT_HEARD, Metric, Taken
 from edge_agent.uplinks.sparkplug.schema import Payload
 from edge_agent.uplinks.sparkplug.values import DataType, put
 
@@ -19,8 +19,6 @@ UNIT, QUALITY, REASON = "engUnit", "Quality", "reason"
 _BAD, _GOOD, _STALE = 0, 192, 500
 _UNTOLD = DataType.DOUBLE
 """What a metric is said to be as long as no value has told: most are numbers."""
-NOT_HEARD = uncertain("not_heard")
-"""Of a value that is the newest known and may be an old one."""
 
 
 def death(birth_number: int, time_ms: int) -> bytes:
@@ -87,10 +85,9 @@ def _add_births(payload: Any, metrics: Iterable[Metric], time_ms: int, *, stale:
         put(metric, datatype, one.value)
         if one.unit:
             _add_property(metric, UNIT, DataType.STRING, one.unit)
-        if one.flaw is not None:
-            _add_quality(metric, one.flaw)
-        elif stale or (one.time_ms is None and one.value is None):
-            _add_quality(metric, NOT_HEARD)
+        quality = one.quality or (NOT_HEARD if stale else None)
+        if quality is not None:
+            _add_quality(metric, quality)
 
 
 def _add_birth_number(payload: Any, number: int, time_ms: int) -> Any:

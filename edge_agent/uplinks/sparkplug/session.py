@@ -20,7 +20,7 @@ class _Said:
 
     def note(self, metrics: Metrics) -> None:
         for metric in metrics.by_name.values():
-            self._by_alias[metric.alias] = metric.value, metric.flaw
+            self._by_alias[metric.alias] = metric.value, metric.quality
 
     def changed(self, taken: Iterable[Taken]) -> list[tuple[Taken, bool]]:
         """Those that say something new, each with whether its quality does."""
@@ -81,7 +81,7 @@ class Session:
         grown = device.metrics.admit(told.readings)
         taken = device.metrics.take(told)
         device.alive = device.alive if told.alive is None else told.alive
-        if device.alive and (grown or device.id not in self._born):
+        if device.alive and (grown or device.id not in self._born or device.id in self._visitors):
             self._birth(device)
             newest = {one.metric.alias: one for one in taken if not one.late}
             before = [one for one in taken if newest.get(one.metric.alias) is not one]
@@ -122,6 +122,8 @@ class Session:
         payload = payloads.device_birth(metrics, self._seq.take(), CLOCK.now_ms(), stale=not device.alive)
         self._publish(self._topics.of_device("DBIRTH", device.id), payload)
         self._born.add(device.id)
+        if device.alive:
+            self._visitors.discard(device.id)
         self._said.note(device.metrics)
 
     def _death(self, device: Device) -> None:

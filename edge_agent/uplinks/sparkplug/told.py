@@ -1,7 +1,11 @@
 """What one record of the journal tells, as named readings of the node or of one device."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import msgspec
+from msgspec import Struct
 
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Scope, State, Statements, Telemetry
@@ -11,6 +15,8 @@ from edge_agent.model.batch import Value
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.quality import Quality, QualityLevel
 from edge_agent.uplinks.sparkplug.values import DataType
+
+log = logging.getLogger(__name__)
 
 TAGS = "tags/"
 """The folder of the tags, so that none is mistaken for what the agent adds."""
@@ -36,8 +42,7 @@ _BORN_FROM = LinkLevel.DATA_VALID
 _NOT_BORN = frozenset(level.label for level in LinkLevel if level < _BORN_FROM)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A value of the metric `name`. `flaw`: its quality, if it is not good."""
 
     name: str
@@ -62,10 +67,16 @@ def told_by(record: Record) -> Told | None:
     """What `record` tells; None if there are no metrics for it."""
     if record.record_class is RecordClass.STATEMENTS and not record.subject.startswith("indicator/"):
         return None  # statements of record are signed documents, no figures of now
-    match messages.decode(record.body):
-        case Telemetry() as message:
+    try:
+        message = messages.decode(record.body)
+    except msgspec.DecodeError as error:
+        # Another version may have left it; to stop over it would be to stop for good.
+        log.warning("a message of %s about %s is left out: %s", record.record_class, record.subject, error)
+        return None
+    match message:
+        case Telemetry():
             return _telemetry(message)
-        case State() as message:
+        case State():
             readings = [
                 Reading("state", message.state, message.time),
                 Reading("state_cause", message.cause, message.time),
@@ -73,7 +84,7 @@ def told_by(record: Record) -> Told | None:
                 Reading("link_level", message.link, message.time),
             ]
             return Told(message.equipment, readings, message.time, message.link not in _NOT_BORN)
-        case Statements() as message:
+        case Statements():
             return Told(None, _figures(message), message.time)
         case _:
             return None

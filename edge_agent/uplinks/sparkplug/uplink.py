@@ -25,8 +25,8 @@ CONFIRM_EVERY_S = 1.0
 """How often the broker is asked whether it has everything."""
 WINDOW = 500
 """Messages of the journal at most that the broker has not confirmed; then it is asked at once."""
-HOST_WAIT_S = 10.0
-"""How long the primary host is waited for at one of several brokers."""
+HOST_WAIT_S = 5.0
+"""How long the primary host may say nothing until it counts as offline."""
 
 
 class SparkplugUplink(BrokerUplink):
@@ -135,21 +135,19 @@ class SparkplugUplink(BrokerUplink):
     async def _host_is_there(self, address: Address) -> None:
         """Wait for the primary host; with other brokers to turn to, not for ever. Raises MqttError."""
         host = self._hosts[address]
-        if host.online.is_set():
-            return
-        if len(self._addresses) == 1:
-            self._down(UplinkState.WAITING, "uplink_down", _missing(address))
-            await host.online.wait()
-            return
         waiting = [asyncio.create_task(one.wait()) for one in (host.online, host.offline)]
         try:
             await asyncio.wait(waiting, timeout=HOST_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waiting:
                 task.cancel()
-        if not host.online.is_set():
+        if host.online.is_set():
+            return
+        if len(self._addresses) > 1:
             self._turn_from(address)
             raise MqttError(_missing(address))
+        self._down(UplinkState.WAITING, "uplink_down", _missing(address))
+        await host.online.wait()
 
     async def _until_host_leaves(self, address: Address) -> None:
         await self._hosts[address].offline.wait()

@@ -4,6 +4,7 @@ import json
 import struct
 from enum import IntEnum
 from functools import reduce
+from types import NoneType
 from typing import Any
 
 from edge_agent.model.batch import Scalar, Value
@@ -34,6 +35,7 @@ _ARRAYS = {
     DataType.STRING: DataType.STRING_ARRAY,
 }
 _ELEMENTS = {array: element for element, array in _ARRAYS.items()}
+_BY_TYPE = {bool: DataType.BOOLEAN, float: DataType.DOUBLE, str: DataType.STRING, NoneType: None}
 _NUMBERS = frozenset({DataType.INT64, DataType.UINT64, DataType.DOUBLE})
 _PACKED = {DataType.INT64_ARRAY: "q", DataType.UINT64_ARRAY: "Q", DataType.DOUBLE_ARRAY: "d"}
 _64_BITS = (1 << 64) - 1
@@ -41,22 +43,14 @@ _64_BITS = (1 << 64) - 1
 
 def datatype_of(value: Value) -> DataType | None:
     """The narrowest datatype for `value`; None if the value does not tell: it is None, or an empty list."""
-    match value:
-        case list():
-            known = [one for one in map(datatype_of, value) if one is not None]
-            return _ARRAYS[reduce(widened, known)] if known else None
-        case bool():
-            return DataType.BOOLEAN
-        case int():
-            if -(1 << 63) <= value < 1 << 63:
-                return DataType.INT64
-            return DataType.UINT64 if 0 <= value < 1 << 64 else DataType.DOUBLE
-        case float():
-            return DataType.DOUBLE
-        case str():
-            return DataType.STRING
-        case None:
-            return None
+    if isinstance(value, list):
+        known = [one for one in map(datatype_of, value) if one is not None]
+        return _ARRAYS[reduce(widened, known)] if known else None
+    if type(value) is int:
+        if -(1 << 63) <= value < 1 << 63:
+            return DataType.INT64
+        return DataType.UINT64 if 0 <= value < 1 << 64 else DataType.DOUBLE
+    return _BY_TYPE[type(value)]
 
 
 def widened(one: DataType, other: DataType) -> DataType:

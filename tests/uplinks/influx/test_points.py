@@ -45,6 +45,7 @@ ACCOUNT = messages.Account(
     ],
     planned=[messages.StateTime("running", 1_000_000)],
     failures=2,
+    parts=41,
     alarms=[messages.AlarmTime("door", 1, 200_000), messages.AlarmTime("jam", 3, 100_000)],
     figures=[
         messages.KeyFigure("availability/iso-22400-2", 1, 5, 5),
@@ -132,6 +133,8 @@ def test_an_account_has_every_state_and_sums_to_its_period() -> None:
     assert fields["unknown_timeout_ms"] == "300000i"
     assert fields["planned_running_ms"] == "1000000i"
     assert fields["alarms"] == "4i"
+    assert fields["parts"] == "41i"
+    assert "good" not in fields
     assert fields["availability/iso-22400-2"] == "1.0"
     assert "oee/iso-22400-2" not in fields
     assert line.endswith(" 0")

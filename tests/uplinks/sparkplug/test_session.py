@@ -154,6 +154,31 @@ def test_an_indicator_that_was_not_foreseen_is_born_with_all_else() -> None:
     assert life.sent[-2].payload.seq == 0
 
 
+def test_a_first_value_takes_back_that_nothing_had_been_heard() -> None:
+    life = running()
+    assert properties(named(life.sent[0])["indicators/nc-rate/by-count/enterprise/rate"])["Quality"] == 500
+    (first,) = life.news(figures(3, 4))
+    assert {properties(metric)["Quality"] for metric in first.payload.metrics} == {192}
+    (second,) = life.news(figures(2, 4, at=SAID_AT + 1))
+    assert not any(metric.HasField("properties") for metric in second.payload.metrics)
+
+
+def test_a_message_that_cannot_be_read_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    for body in (b"{", b'{"schema":"fta.telemetry/9"}', b'{"schema":"fta.state/1","equipment":1}'):
+        assert running().news(Record(RecordClass.READINGS, "CNC-01", body)) == []
+    assert caplog.text.count("is left out") == 3
+
+
+def test_a_device_that_is_heard_while_its_history_is_told_is_born_again() -> None:
+    life = running()
+    life.history(batch("PRS-01", {"force": 1.5}, SAID_AT - 5000))
+    birth, *_ = life.news(state("PRS-01", LIVE))
+    assert birth.verb == "DBIRTH"
+    assert not named(birth)["state"].HasField("properties")
+    life.session.history_over()
+    assert life.sent[-1].verb != "DDEATH"
+
+
 def test_statements_of_record_are_no_metrics() -> None:
     record = figures(3, 4)
     assert running().news(Record(RecordClass.STATEMENTS, "statement/nc-rate/by-count/day", record.body)) == []
