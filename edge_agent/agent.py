@@ -13,7 +13,12 @@ from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
 from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
-from edge_agent.config.models import AnyUplinkOptions, JournalOptions, SparkplugUplinkOptions
+from edge_agent.config.models import (
+    AnyUplinkOptions,
+    InfluxdbUplinkOptions,
+    JournalOptions,
+    SparkplugUplinkOptions,
+)
 from edge_agent.config.site import Site, counting, stale_after_ms, tag_sets
 from edge_agent.console.watch import Watch
 from edge_agent.contract import messages
@@ -45,6 +50,8 @@ from edge_agent.states.late import Late, LateReadings, Refusal
 from edge_agent.states.production import ProductionTally
 from edge_agent.states.tracker import Interval, StateTracker
 from edge_agent.uplinks.broker import BrokerUplink
+from edge_agent.uplinks.influx.points import where_of
+from edge_agent.uplinks.influx.uplink import InfluxUplink
 from edge_agent.uplinks.mqtt import MqttUplink
 
 log = logging.getLogger(__name__)
@@ -119,7 +126,10 @@ class Agent:
         self._acquisition: list[asyncio.Task[None]] = []
         self._services: list[asyncio.Task[None]] = []
 
-    def _uplink(self, options: AnyUplinkOptions) -> BrokerUplink:
+    def _uplink(self, options: AnyUplinkOptions) -> BrokerUplink | InfluxUplink:
+        if isinstance(options, InfluxdbUplinkOptions):
+            where, folder = where_of(self.site), self.site.data_dir
+            return InfluxUplink(options, where, folder, self.journal, self._status, self._event)
         if isinstance(options, SparkplugUplinkOptions):
             # protobuf takes 4 MB, which only who has such an uplink pays.
             from edge_agent.uplinks.sparkplug.plant import plant_of

@@ -6,7 +6,8 @@ import string
 from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -49,6 +50,11 @@ CARRIED_BY_DEFAULT: tuple[Carried, ...] = (
 
 SparkplugCarried = Literal["readings", "states", "statements"]
 """What of it there are Sparkplug metrics for."""
+
+InfluxdbCarried = Literal["readings", "states", "statements", "events", "register", "accounts"]
+"""What of it there are points for."""
+
+INFLUXDB_CARRIED: tuple[InfluxdbCarried, ...] = get_args(InfluxdbCarried)
 
 DEFAULT_CALENDAR = "default"
 
@@ -244,8 +250,64 @@ class SparkplugUplinkOptions(UplinkOptions):
     )
 
 
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("expected an address such as https://influx.works.lan:8086")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a user or password in the address; that is what username and password are for")
+    return value.rstrip("/")
+
+
+class DatabaseTlsOptions(Options):
+    """By whom the database's certificate is signed, if not by an authority that the system trusts."""
+
+    ca: FilePath | None = Field(default=None, description="Certificates of the trusted authorities (PEM)")
+
+
+class InfluxdbUplinkOptions(Options):
+    """An InfluxDB of the plant: `bucket` and `org` for 2.x, `database` for 1.8 and 3.x."""
+
+    id: EquipmentId
+    type: Literal["influxdb"]
+    url: Annotated[str, AfterValidator(_web_address)] = Field(
+        description="Where the database listens: http(s)://HOST:PORT, with a path where a proxy wants one"
+    )
+    tls: DatabaseTlsOptions = Field(
+        default_factory=DatabaseTlsOptions, description="Default: what the system trusts; https alone"
+    )
+    org: str = Field(default="", description="InfluxDB 2.x: the organization")
+    bucket: str = Field(default="", description="InfluxDB 2.x: where points are written")
+    database: str = Field(default="", description="InfluxDB 1.8 and 3.x: where points are written")
+    retention_policy: str = Field(default="", description="InfluxDB 1.8; default: the database's own")
+    token: SecretStr | None = Field(default=None, description="2.x and 3.x: ${ENV}, or file:PATH")
+    username: str | None = Field(default=None, description="InfluxDB 1.8")
+    password: SecretStr | None = Field(default=None, description="InfluxDB 1.8: ${ENV}, or file:PATH")
+    carries: Annotated[tuple[InfluxdbCarried, ...], AfterValidator(_each_once)] = Field(
+        default=INFLUXDB_CARRIED, min_length=1, description="Default: everything that there are points for"
+    )
+    lines: int = Field(default=5000, ge=1, le=100_000, description="Points written at once, at most")
+    gather: Duration = Field(default=1.0, description="How long points gather before they are written")
+    timeout: Duration = Field(default=10.0, description="Limit for one answer of the database")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.bucket) == bool(self.database):
+            raise ValueError("either bucket and org (InfluxDB 2.x) or database (1.8 and 3.x) is needed")
+        if bool(self.bucket) != bool(self.org):
+            raise ValueError("bucket and org belong together")
+        if self.retention_policy and not self.database:
+            raise ValueError("a retention_policy is one of a database of InfluxDB 1.8; database is missing")
+        if (self.username is None) != (self.password is None):
+            missing = "password" if self.password is None else "username"
+            raise ValueError(f"username and password belong together; {missing} is missing")
+        if self.token is not None and self.username is not None:
+            raise ValueError("token, or username and password, but not both")
+        return self
+
+
 AnyUplinkOptions: TypeAlias = Annotated[
-    MqttUplinkOptions | SparkplugUplinkOptions, Field(discriminator="type")
+    MqttUplinkOptions | SparkplugUplinkOptions | InfluxdbUplinkOptions, Field(discriminator="type")
 ]
 
 

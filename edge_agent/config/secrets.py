@@ -12,6 +12,7 @@ from edge_agent.config.tree import Node, Route, is_text
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WITH_USER = re.compile(r"[a-z.]+://[^/]*@")
 _FILE = "file:"
 _NEVER_SHOWN = "***"
 _SHORTEST = 4
@@ -94,6 +95,8 @@ def insert_files(
                 yield from _insert_file(node, folder / node.value.removeprefix(_FILE), hidden)
             elif "${" not in node.text:
                 hidden.add(node, _NEVER_SHOWN)
+        elif isinstance(node.value, str) and _WITH_USER.match(node.value):
+            hidden.add(node, _NEVER_SHOWN)  # an address with a password in it
         elif is_path(part) and isinstance(node.value, str) and node.value:
             node.value = str(folder / node.value)
 

@@ -19,6 +19,7 @@ from edge_agent.config.models import (
     ConsoleOptions,
     GatewayOptions,
     IndicatorOptions,
+    InfluxdbUplinkOptions,
     JournalOptions,
     SparkplugUplinkOptions,
     StateOptions,
@@ -253,6 +254,8 @@ def _site(
 
 
 def _filled_in(uplink: AnyUplinkOptions, gateway: GatewayOptions) -> AnyUplinkOptions:
+    if isinstance(uplink, InfluxdbUplinkOptions):
+        return uplink
     client_id = uplink.client_id or gateway.id
     if isinstance(uplink, SparkplugUplinkOptions):
         return uplink.model_copy(update={"client_id": client_id, "node": uplink.node or gateway.id})

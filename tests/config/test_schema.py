@@ -72,10 +72,10 @@ def test_the_examples_of_the_documentation_are_right(
 
     head = small.split("connections:")[0]
     rows = register + "PRS-07,冲床,一车间,否,,\nCNC-02,数控车床,一车间,是,,\n"
-    for name in ("region-ca.pem", "gw-01.pem", "gw-01.key", "mqtt"):
+    for name in ("region-ca.pem", "gw-01.pem", "gw-01.key", "mqtt", "influx-token"):
         (tmp_path / name).write_text("word")
     (tmp_path / "targets").mkdir()
-    assert len(others) == 11
+    assert len(others) == 12
     tenants_tag = """
 connections:
   - id: mill

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from edge_agent.cli.check import check
 from edge_agent.config import ConfigError, load_site
+from edge_agent.config.models import MqttUplinkOptions
 from edge_agent.config.tree import Route
 from edge_agent.config.yaml_files import parse_yaml
 from tests.config.plant import GOOD, write_site
@@ -162,6 +163,7 @@ def test_references_are_for_any_text_and_can_be_escaped(
     site = load_site(write_site(tmp_path, text))
     assert site.gateway.name == "hall 1, ${HALL} $HALL $5"
     (uplink,) = site.uplinks
+    assert isinstance(uplink, MqttUplinkOptions)
     assert uplink.port == 9000
     assert uplink.password is not None
     assert uplink.password.get_secret_value() == "file:is-not-followed"

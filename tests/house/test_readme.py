@@ -59,7 +59,9 @@ def test_the_configuration_is_what_the_page_says_of_it(page: Path, site: Path) -
         ("DRL-01", False, False),
     ]
     assert loaded.connections[0].period == 1.0
-    assert (loaded.uplinks[0].version, loaded.uplinks[0].port) == ("5", 8883)
+    (uplink,) = loaded.uplinks
+    assert isinstance(uplink, MqttUplinkOptions)
+    assert (uplink.version, uplink.port) == ("5", 8883)
 
 
 @readmes

@@ -1,0 +1,170 @@
+"""compose.yaml, as far as it can be held against the code without Docker."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from edge_agent.config import load_site
+from tests.field.mosquitto import Mosquitto
+from tests.house.documents import ROOT, text_of
+
+COMPOSE = text_of(ROOT / "compose.yaml")
+ROOT_TOPIC = "fta/v1/330300/91330300MA00DEM06A/gw-demo-01"
+
+
+def read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = YAML(typ="safe").load(text_of(path))
+    return found
+
+
+SERVICES: dict[str, dict[str, Any]] = read(ROOT / "compose.yaml")["services"]
+
+
+def test_no_password_has_a_default_and_all_are_made(tmp_path: Path) -> None:
+    asked = re.findall(r"\$\{(\w+)([^}]*)\}", COMPOSE)
+    assert {rest for _, rest in asked} == {":?run scripts/compose-secrets"}
+    for name in ("compose-secrets", "lib.sh"):
+        (tmp_path / "scripts").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
+    command = [str(tmp_path / "scripts" / "compose-secrets")]
+    subprocess.run(command, check=True, capture_output=True)
+    made = dict(line.split("=") for line in (tmp_path / ".env").read_text().splitlines())
+    assert made.keys() == {name for name, _ in asked}
+    assert len({value for value in made.values() if re.fullmatch("[0-9a-f]{48}", value)}) == len(made)
+    assert os.stat(tmp_path / ".env").st_mode & 0o077 == 0  # noqa: PTH116 - the mode is what matters
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "there already" in again.stderr
+
+
+def test_passwords_are_in_no_other_field() -> None:
+    literal = [
+        value
+        for one in SERVICES.values()
+        for name, value in one.get("environment", {}).items()
+        if re.search("PASSWORD|TOKEN", name) and "${" not in value
+    ]
+    assert literal == []
+
+
+def test_everything_is_on_the_loopback_and_every_mounted_file_is_there() -> None:
+    for name, one in SERVICES.items():
+        for port in one.get("ports", ()):
+            assert port.startswith("127.0.0.1:"), name
+        for volume in one.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert (
+                (ROOT / source).exists()
+                if source.startswith("./")
+                else source in read(ROOT / "compose.yaml")["volumes"]
+            )
+
+
+def test_the_agents_configuration_is_the_demos_with_other_uplinks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, demo = (
+        read(ROOT / "configs" / "compose" / "agent.yaml"),
+        read(ROOT / "configs" / "demo" / "agent.yaml"),
+    )
+    others = {"uplinks", "data_dir", "indicators"}
+    assert {k: v for k, v in ours.items() if k not in others} == {
+        k: v for k, v in demo.items() if k not in others
+    }
+    for volume in SERVICES["agent"]["volumes"]:
+        source, target, *_ = volume.split(":")
+        if target.startswith("/etc/edge-agent/"):
+            shutil.copy(ROOT / source, tmp_path / Path(target).name)
+    monkeypatch.setenv("MQTT_GATEWAY_PASSWORD", "x")
+    monkeypatch.setenv("INFLUX_TOKEN", "y")
+    site = load_site(tmp_path)
+    assert [one.id for one in site.uplinks] == ["region", "plant"]
+    influx = next(one for one in ours["uplinks"] if one["type"] == "influxdb")
+    environment = SERVICES["influxdb"]["environment"]
+    assert influx["org"] == environment["DOCKER_INFLUXDB_INIT_ORG"]
+    assert influx["bucket"] == environment["DOCKER_INFLUXDB_INIT_BUCKET"]
+
+
+def test_grafana_gets_what_its_data_source_asks_for() -> None:
+    source = text_of(ROOT / "configs/grafana/provisioning/datasources/influxdb.yaml")
+    assert set(re.findall(r"\$\{(\w+)\}", source)) <= SERVICES["grafana"]["environment"].keys()
+    provider = read(ROOT / "configs/grafana/provisioning/dashboards/edge-agent.yaml")["providers"][0]
+    targets = {volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]}
+    assert provider["options"]["path"] in targets
+
+
+def test_the_broker_lets_each_do_only_what_it_may(tmp_path: Path) -> None:
+    """The shipped ACL, at a real mosquitto."""
+    passwords = tmp_path / "passwords"
+    for number, user in enumerate(("gateway", "platform", "stranger")):
+        subprocess.run(
+            ["mosquitto_passwd", *(["-c"] if number == 0 else []), "-b", str(passwords), user, f"of {user}"],
+            check=True,
+        )
+    acl = tmp_path / "acl"
+    shutil.copy(ROOT / "configs" / "compose" / "acl", acl)
+    for file in (passwords, acl):
+        file.chmod(0o600)
+    extra = f"allow_anonymous false\npassword_file {passwords}\nacl_file {acl}"
+
+    with Mosquitto(tmp_path / "broker", extra) as broker:
+
+        def publish(user: str, topic: str) -> None:
+            port = str(broker.port)
+            subprocess.run(
+                [
+                    "mosquitto_pub",
+                    "-p",
+                    port,
+                    "-u",
+                    user,
+                    "-P",
+                    f"of {user}",
+                    "-q",
+                    "1",
+                    "-r",
+                    "-t",
+                    topic,
+                    "-m",
+                    user,
+                ],
+                check=True,
+                capture_output=True,
+            )
+
+        publish("gateway", f"{ROOT_TOPIC}/status")
+        publish("gateway", "fta/v1/330300/91330300MA00DEM06A/gw-other/status")
+        publish("platform", f"{ROOT_TOPIC}/replay/request")
+        publish("platform", f"{ROOT_TOPIC}/event")
+        publish("stranger", f"{ROOT_TOPIC}/state/X")
+
+        def retained(user: str) -> set[str]:
+            done = subprocess.run(
+                [
+                    "mosquitto_sub",
+                    "-p",
+                    str(broker.port),
+                    "-u",
+                    user,
+                    "-P",
+                    f"of {user}",
+                    "-t",
+                    "#",
+                    "-v",
+                    "-W",
+                    "1",
+                ],
+                capture_output=True,
+                text=True,
+            )
+            return {line.split(" ")[0].removeprefix(f"{ROOT_TOPIC}/") for line in done.stdout.splitlines()}
+
+        assert retained("platform") == {"status", "replay/request"}
+        assert retained("gateway") == {"replay/request"}
+        assert retained("stranger") == set()

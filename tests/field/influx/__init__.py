@@ -1,0 +1,1 @@
+"""The InfluxDB uplink against a real influxd, and against what newer ones answer."""

@@ -1,0 +1,1 @@
+"""What becomes of messages on their way to InfluxDB, without a database."""
