@@ -38,7 +38,7 @@ class MqttUplink(BrokerUplink):
         """`status` makes the gateway's part of the status message; `told` as for BrokerUplink."""
         super().__init__(options, journal, told)
         self.options = options
-        self._status = lambda: replace(status(), audience=options.audience)
+        self._status: Callable[[], Status] = lambda: replace(status(), audience=options.audience)
         self._disclosed = told_to(options.audience)
         self._topics = Topics(options.root)
         self._expiry_s = {RecordClass(name): round(limit) for name, limit in options.expiry.items()}

@@ -41,7 +41,7 @@ connections:
           - {{when: status == 2, state: running}}
           - {{when: status == 1, state: idle}}
 uplinks:
-  - {{id: region, type: mqtt, host: 127.0.0.1, port: {broker}, audience: plant, carries: [states, events, accounts]}}
+  - {{id: region, type: mqtt, host: 127.0.0.1, port: {broker}, carries: [states, events, accounts]}}
 """
 REGISTER = "id,name,workshop\nA,Mill,Hall 1\n"
 STATES = {1: StateWithCause(MachineState.IDLE), 2: StateWithCause(MachineState.RUNNING)}
