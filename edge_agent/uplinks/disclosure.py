@@ -93,7 +93,7 @@ def _reduced(message: AnyMessage) -> Numbered:
             detail = {name: value for name, value in message.detail.items() if name in told}
             return replace(message, message="", detail=detail)
         case RegisterMessage():
-            equipment = [replace(e, nc_ground="", asset_value=None, tenant="") for e in message.equipment]
+            equipment = [replace(e, asset_value=None, tenant="") for e in message.equipment]
             return replace(message, equipment=equipment)
         case Telemetry():
             # It got its number when this uplink was one of the works; the number has to come.
