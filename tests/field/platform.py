@@ -23,10 +23,16 @@ class Received:
 class Platform:
     """A durable MQTT session: what comes while it or the broker is away is delivered afterwards."""
 
-    def __init__(self, port: int, root: str = "fta/v1/+/+/+", username: str | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        root: str = "fta/v1/+/+/+",
+        username: str | None = None,
+        client_id: str = "platform",
+    ) -> None:
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id="platform",
+            client_id=client_id,
             protocol=MQTTProtocolVersion.MQTTv311,
             clean_session=False,
         )
