@@ -82,6 +82,10 @@ class Platform:
             assert time.monotonic() < deadline, f"not within {limit} s; {len(received)} messages came"
             time.sleep(0.02)
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Below the root, which has no wildcard then."""
+        self._client.publish(f"{self._root}/{topic}", payload, qos=1)
+
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()

@@ -20,11 +20,27 @@ from tests.house.documents import ROOT, text_of
 CONTRACT = text_of(ROOT / "docs" / "contract.md")
 
 MACHINE = messages.RegisteredEquipment(
-    id="A", name="冲床", workshop="一车间", line="冲压线", kind="压力机",
-    production=True, digital=True, nc=True, nc_ground="FANUC 0i", should_connect=True, key=True, commissioned="2020-01-01", retired="2030-01-01",
-    asset_value=987654321, processes=("OP10",), connect_reason="手动工位", handle="88.1.2/3",
-    tenant="zhenghe", calendar="two-shifts", robot=True,
-)  # fmt: skip
+    id="A",
+    name="冲床",
+    workshop="一车间",
+    line="冲压线",
+    kind="压力机",
+    production=True,
+    digital=True,
+    nc=True,
+    nc_ground="FANUC 0i",
+    should_connect=True,
+    key=True,
+    commissioned="2020-01-01",
+    retired="2030-01-01",
+    asset_value=987654321,
+    processes=("OP10",),
+    connect_reason="手动工位",
+    handle="88.1.2/3",
+    tenant="zhenghe",
+    calendar="two-shifts",
+    robot=True,
+)
 WITHHELD = {"asset_value", "tenant"}
 
 causes = st.sampled_from(["", "E-4711 overload", "program O7734", *(cause.value for cause in UnknownCause)])
