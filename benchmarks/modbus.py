@@ -71,7 +71,7 @@ profiles:
 connections:
 {connections}
 uplinks:
-  - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt_port}}}
+  - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt_port}, audience: plant}}
 """
     )
     return file

@@ -104,7 +104,7 @@ register: register.csv
 connections:
 {chr(10).join(connections)}
 uplinks:
-  - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt_port}}}
+  - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt_port}, audience: plant}}
 """
     )
     return file

@@ -96,7 +96,7 @@ class Agent:
             self._keep_configuration()
             self.journal = Journal(
                 site.data_dir / "journal.db",
-                {u.id: frozenset(RecordClass(name) for name in u.carries) for u in site.uplinks},
+                {u.id: carried(u) for u in site.uplinks},
                 journal_limits(site.journal),
             )
             self.recorder = Recorder(site, self._key, self.journal)
@@ -485,6 +485,14 @@ class Agent:
                     "ms": sum(ends) - sum(o.start_ms for o in filled),
                 },
             )
+
+
+def carried(uplink: AnyUplinkOptions) -> frozenset[RecordClass]:
+    """The classes that the journal keeps for an uplink."""
+    classes = frozenset(RecordClass(name) for name in uplink.carries)
+    if isinstance(uplink, SparkplugUplinkOptions) and RecordClass.STATEMENTS in classes:
+        return classes | {RecordClass.ASSETS}  # it has a metric for each figure, whatever it is weighted by
+    return classes
 
 
 def journal_limits(options: JournalOptions) -> Limits:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from edge_agent.acquisition.link import LinkTracker
 from edge_agent.config.site import Site, counting, planned_calendars
 from edge_agent.contract.messages import Numbered, Statements
-from edge_agent.contract.topics import RecordClass
+from edge_agent.contract.topics import RecordClass, class_of_figures
 from edge_agent.indicators.accounts_due import AccountsDue, Series, all_series
 from edge_agent.indicators.calculate import Calculator
 from edge_agent.indicators.machine_time import MachineTime
@@ -82,7 +82,11 @@ class Figures:
         for calculator in self._calculators:
             statements = signed(calculator.statements(self._links, states, now), self._key)
             self.statements[calculator.definition.id] = statements
-            self._append(RecordClass.STATEMENTS, f"indicator/{calculator.definition.id}", statements)
+            self._append(
+                class_of_figures(calculator.definition.weight),
+                f"indicator/{calculator.definition.id}",
+                statements,
+            )
             await asyncio.sleep(0)  # each takes some milliseconds where there are hundreds of machines
 
     async def _account(self) -> None:

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from edge_agent.config.site import Site, planned_calendars, stale_after_ms
-from edge_agent.contract.topics import RecordClass
+from edge_agent.contract.topics import RecordClass, class_of_figures
 from edge_agent.indicators.connected import Connected
 from edge_agent.indicators.periods import Period
 from edge_agent.journal.journal import Journal
@@ -118,4 +118,5 @@ def _place(kept: Kept) -> tuple[RecordClass, str]:
         # What a tenant pays goes to uplinks that ask for it, not to all that carry statements.
         return RecordClass.SETTLEMENTS, kept.subject
     name = kept.schema.removeprefix("fta.").partition("/")[0]
-    return RecordClass.STATEMENTS, f"{name}/{kept.subject}/{kept.kind}"
+    weight = kept.content["definition"].get("weight", "")
+    return class_of_figures(weight), f"{name}/{kept.subject}/{kept.kind}"

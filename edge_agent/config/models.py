@@ -39,13 +39,17 @@ from edge_agent.model.options import (
 )
 
 Carried = Literal[
-    "readings", "states", "statements", "events", "register", "accounts", "capacity", "settlements"
+    "readings", "states", "statements", "assets", "events", "register", "accounts", "capacity", "settlements"
 ]
 """What an uplink may carry."""
 
-CARRIED_BY_DEFAULT: tuple[Carried, ...] = (
-    "readings", "states", "statements", "events", "register", "accounts", "capacity",
+Audience = Literal["region", "plant"]
+"""Who listens at the other end: others, or the works itself."""
+
+CARRIED_TO_REGION: tuple[Carried, ...] = (
+    "states", "statements", "events", "register", "accounts", "capacity",
 )  # fmt: skip
+CARRIED_WITHIN: tuple[Carried, ...] = ("readings", "assets", *CARRIED_TO_REGION)
 """All but what concerns single tenants."""
 
 SparkplugCarried = Literal["readings", "states", "statements"]
@@ -147,6 +151,10 @@ def _sparkplug_id(value: str) -> str:
 SparkplugId = Annotated[str, AfterValidator(_sparkplug_id)]
 
 
+def _carried_by_default(fields: dict[str, Any]) -> tuple[Carried, ...]:
+    return CARRIED_WITHIN if fields.get("audience") == "plant" else CARRIED_TO_REGION
+
+
 def _default_port(fields: dict[str, Any]) -> int:
     plain, encrypted = (1883, 8883) if fields.get("path") is None else (80, 443)
     return plain if fields.get("tls") is None else encrypted
@@ -214,8 +222,15 @@ class MqttUplinkOptions(UplinkOptions):
     root: Annotated[str, AfterValidator(_root)] = Field(
         default="fta/v1/{region}/{enterprise}/{gateway}", description="What every topic begins with"
     )
+    audience: Audience = Field(
+        default="region",
+        description="Who listens: plant, the works itself, is told everything; region, others, neither"
+        " readings nor texts of machines",
+    )
     carries: Annotated[tuple[Carried, ...], AfterValidator(_each_once)] = Field(
-        default=CARRIED_BY_DEFAULT, min_length=1, description="Default: everything but settlements"
+        default_factory=_carried_by_default,
+        min_length=1,
+        description="Default: everything but settlements; to a region neither readings nor assets",
     )
     expiry: dict[Carried, Duration] = Field(
         default_factory=dict,
@@ -226,6 +241,12 @@ class MqttUplinkOptions(UplinkOptions):
         description="Send again what the platform asks for; false for a broker that closes the connection"
         " of who subscribes",
     )
+
+    @model_validator(mode="after")
+    def _readings_stay_within(self) -> "MqttUplinkOptions":
+        if self.audience == "region" and "readings" in self.carries:
+            raise ValueError("carries names readings, which only audience: plant gets")
+        return self
 
     @model_validator(mode="after")
     def _expiry_needs_5(self) -> "MqttUplinkOptions":

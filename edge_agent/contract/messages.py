@@ -471,7 +471,7 @@ class Status(Message, frozen=True, tag="fta.status/1", kw_only=True):
     `last_seq` is the newest number given out on this uplink, `acknowledged_seq` the newest that the broker
     confirmed with all before it; `key` is the public key of the gateway's signatures; `since` is when
     `online` became what it is. In the Will, written before the fact, `time` and `since` are those of the
-    connection.
+    connection. `audience` says how much the messages tell: `plant` all, `region` less.
     """
 
     online: bool
@@ -483,6 +483,7 @@ class Status(Message, frozen=True, tag="fta.status/1", kw_only=True):
     last_seq: int = 0
     acknowledged_seq: int = 0
     key: str = ""
+    audience: str = "plant"
 
 
 class ReplayRequest(Message, frozen=True, tag="fta.replay-request/1", kw_only=True):

@@ -10,6 +10,8 @@ class RecordClass(StrEnum):
     READINGS = "readings"
     STATES = "states"
     STATEMENTS = "statements"
+    ASSETS = "assets"
+    """Statements that are weighted by asset value, and so tell that of each machine."""
     EVENTS = "events"
     REGISTER = "register"
     ACCOUNTS = "accounts"
@@ -25,6 +27,7 @@ _SUFFIX = {
     RecordClass.READINGS: "telemetry/{}",
     RecordClass.STATES: "state/{}",
     RecordClass.STATEMENTS: "{}",  # indicator/... of the moment, statement/... of record
+    RecordClass.ASSETS: "{}",
     RecordClass.EVENTS: "event",
     RecordClass.REGISTER: "register",
     RecordClass.ACCOUNTS: "account/{}",
@@ -33,6 +36,11 @@ _SUFFIX = {
 }
 RETAINED = frozenset(RecordClass) - {RecordClass.READINGS, RecordClass.EVENTS}
 """Classes whose newest message a subscriber gets at once, because each replaces the one before it."""
+
+
+def class_of_figures(weight: str) -> RecordClass:
+    """Of the figures of a definition, by its `weight`: money goes to who asks for it."""
+    return RecordClass.ASSETS if weight == "asset_value" else RecordClass.STATEMENTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Entry
 from edge_agent.model.clock import CLOCK
 from edge_agent.uplinks.broker import BrokerUplink, RefusedError
+from edge_agent.uplinks.disclosure import told_to
 from edge_agent.uplinks.mqtt_connection import MqttConnection, MqttError, Received, Will
 from edge_agent.uplinks.replay import Replays
 from edge_agent.uplinks.window import Window
@@ -37,12 +38,13 @@ class MqttUplink(BrokerUplink):
         """`status` makes the gateway's part of the status message; `told` as for BrokerUplink."""
         super().__init__(options, journal, told)
         self.options = options
-        self._status = status
+        self._status: Callable[[], Status] = lambda: replace(status(), audience=options.audience)
+        self._disclosed = told_to(options.audience)
         self._topics = Topics(options.root)
         self._expiry_s = {RecordClass(name): round(limit) for name, limit in options.expiry.items()}
         self._by_mid: dict[int, Entry] = {}
         self._window = Window(journal.acknowledged(self.id))
-        self._replays = Replays(self.id, journal)
+        self._replays = Replays(self.id, journal, self._disclosed)
         self._news = asyncio.Event()
         self._refused: asyncio.Future[None] | None = None
         self._refused_seq = 0
@@ -114,7 +116,7 @@ class MqttUplink(BrokerUplink):
         record = entry.record
         mid = connection.publish(
             self._topics.of(record.record_class, record.subject),
-            number(record.body, entry.seq),
+            number(self._disclosed(record), entry.seq),
             retain=record.record_class in RETAINED,
             expiry_s=self._expiry_s.get(record.record_class),
         )

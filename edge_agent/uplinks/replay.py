@@ -10,6 +10,7 @@ import msgspec
 from edge_agent.contract.messages import Gone, Replay, ReplayEnd, ReplayRequest, decode, encode, number
 from edge_agent.contract.topics import Topics
 from edge_agent.journal.journal import Journal
+from edge_agent.uplinks.disclosure import Told
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,11 @@ _WORDS = {
 class Replays:
     """The requests of one uplink, answered one after the other."""
 
-    def __init__(self, uplink: str, journal: Journal) -> None:
+    def __init__(self, uplink: str, journal: Journal, told: Told) -> None:
+        """`told`: what this uplink tells of a record."""
         self._uplink = uplink
         self._journal = journal
+        self._told = told
         self._topics = Topics("")
         self._waiting: deque[ReplayRequest] = deque(maxlen=WAITING)
         self._asked = asyncio.Event()
@@ -66,7 +69,7 @@ class Replays:
         for entry in entries:
             record = entry.record
             topic = self._topics.of(record.record_class, record.subject).removeprefix("/")
-            message = msgspec.Raw(number(record.body, entry.seq))
+            message = msgspec.Raw(number(self._told(record), entry.seq))
             answers.append(encode(Replay(id=request.id, topic=topic, message=message)))
         gone = [Gone(gap.first, gap.last, _WORDS[gap.kind]) for gap in gaps]
         end = ReplayEnd(id=request.id, first=request.first, last=last, gone=gone)

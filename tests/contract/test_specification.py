@@ -42,6 +42,7 @@ def test_every_message_has_a_channel_and_every_class_too() -> None:
         RecordClass.READINGS: "{equipment}",
         RecordClass.STATES: "{equipment}",
         RecordClass.STATEMENTS: "indicator/{name}/{variant}",
+        RecordClass.ASSETS: "indicator/{name}/{variant}",
         RecordClass.ACCOUNTS: "{equipment}/{period}",
         RecordClass.SETTLEMENTS: "{tenant}",
     }

@@ -23,10 +23,16 @@ class Received:
 class Platform:
     """A durable MQTT session: what comes while it or the broker is away is delivered afterwards."""
 
-    def __init__(self, port: int, root: str = "fta/v1/+/+/+", username: str | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        root: str = "fta/v1/+/+/+",
+        username: str | None = None,
+        client_id: str = "platform",
+    ) -> None:
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id="platform",
+            client_id=client_id,
             protocol=MQTTProtocolVersion.MQTTv311,
             clean_session=False,
         )
@@ -75,6 +81,10 @@ class Platform:
                 return received
             assert time.monotonic() < deadline, f"not within {limit} s; {len(received)} messages came"
             time.sleep(0.02)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Below the root, which has no wildcard then."""
+        self._client.publish(f"{self._root}/{topic}", payload, qos=1)
 
     def close(self) -> None:
         self._client.disconnect()

@@ -45,7 +45,7 @@ connections:
       - {{id: A, unit: 1, profile: counting}}
       - {{id: B, unit: 2, profile: counting}}
 uplinks:
-  - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt}}}
+  - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt}, audience: plant}}
 """
 
 

@@ -25,7 +25,12 @@ connections:
     port: {nobody}
     equipment: [{{id: PRS-01, tags: [{{id: tick, table: holding, address: 0}}]}}]
 uplinks:
-  - {{id: region, type: mqtt, host: 127.0.0.1, port: {broker}, carries: [accounts, statements, events]}}
+  - id: region
+    type: mqtt
+    host: 127.0.0.1
+    port: {broker}
+    audience: plant
+    carries: [accounts, statements, events]
 calendars:
   always:
     holidays: none

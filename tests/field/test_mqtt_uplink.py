@@ -30,7 +30,7 @@ class Bench:
 
     def __init__(self, folder: Path, port: int, **options: Any) -> None:
         given: dict[str, Any] = {"id": "region", "type": "mqtt", "host": "127.0.0.1", "port": port}
-        given |= {"root": ROOT, "client_id": "gw-test", "username": None, **options}
+        given |= {"root": ROOT, "client_id": "gw-test", "username": None, "audience": "plant", **options}
         self.told: list[tuple[str, str]] = []
         self.journal = Journal(folder / "journal.db", {"region": frozenset(RecordClass)})
         self.uplink = MqttUplink(

@@ -28,7 +28,7 @@ connections:
         states:
           - {{when: status == 2, state: running}}
 uplinks:
-  - {{id: region, type: mqtt, host: 127.0.0.1, port: {port}}}
+  - {{id: region, type: mqtt, host: 127.0.0.1, port: {port}, audience: plant}}
 """
 
 

@@ -11,6 +11,7 @@ from edge_agent.contract.receiver import Broker, Delivery, Item, Notice, Receive
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.store import Record
 from edge_agent.uplinks import replay
+from edge_agent.uplinks.disclosure import told_to
 from edge_agent.uplinks.replay import Replays
 from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform
@@ -72,7 +73,7 @@ def test_what_is_not_kept_is_said(tmp_path: Path) -> None:
     bench = Bench(tmp_path, 1)
 
     async def work() -> None:
-        replays = Replays("region", bench.journal)
+        replays = Replays("region", bench.journal, told_to("plant"))
         bench.add(2)
         await bench.journal.flush()
         for payload in (b"nonsense", encode(Event(time=0, kind="k", subject="", message=""))):
@@ -90,7 +91,7 @@ def test_a_long_request_is_answered_in_part(tmp_path: Path, monkeypatch: pytest.
     bench = Bench(tmp_path, 1)
 
     async def work() -> None:
-        replays = Replays("region", bench.journal)
+        replays = Replays("region", bench.journal, told_to("plant"))
         for _ in range(300):
             bench.journal.append(Record(RecordClass.READINGS, "M1", b'{"schema":"x"}'))
         await bench.journal.flush()

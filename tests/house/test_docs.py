@@ -181,6 +181,7 @@ def test_topics_are_listed_as_they_are() -> None:
         RecordClass.READINGS: ["{equipment}"],
         RecordClass.STATES: ["{equipment}"],
         RecordClass.STATEMENTS: ["indicator/{definition}", "statement/{definition}/{period}"],
+        RecordClass.ASSETS: ["indicator/{definition}", "statement/{definition}/{period}"],
         RecordClass.ACCOUNTS: ["{equipment}/{period}"],
         RecordClass.SETTLEMENTS: ["{tenant}"],
     }

@@ -25,7 +25,13 @@ CARRIES = {
 }
 CLASSES = sorted(RecordClass)
 NEVER_THINNED = frozenset(
-    {RecordClass.STATEMENTS, RecordClass.ACCOUNTS, RecordClass.SETTLEMENTS, RecordClass.REGISTER}
+    {
+        RecordClass.STATEMENTS,
+        RecordClass.ASSETS,
+        RecordClass.ACCOUNTS,
+        RecordClass.SETTLEMENTS,
+        RecordClass.REGISTER,
+    }
 )
 LIMITS = Limits(
     max_bytes=400_000,

@@ -38,6 +38,8 @@ FIGURE_METRICS = {
 }
 """What there is of each indicator for each scope."""
 
+_FIGURES = (RecordClass.STATEMENTS, RecordClass.ASSETS)
+
 _BORN_FROM = LinkLevel.DATA_VALID
 _NOT_BORN = frozenset(level.label for level in LinkLevel if level < _BORN_FROM)
 
@@ -65,7 +67,7 @@ class Told:
 
 def told_by(record: Record) -> Told | None:
     """What `record` tells; None if there are no metrics for it."""
-    if record.record_class is RecordClass.STATEMENTS and not record.subject.startswith("indicator/"):
+    if record.record_class in _FIGURES and not record.subject.startswith("indicator/"):
         return None  # statements of record are signed documents, no figures of now
     try:
         message = messages.decode(record.body)

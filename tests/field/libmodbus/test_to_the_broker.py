@@ -23,7 +23,7 @@ connections:
         tags:
 {tags}
 uplinks:
-  - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt}}}
+  - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt}, audience: plant}}
 """
 
 

@@ -34,7 +34,7 @@ connections:
       - {{id: U2, unit: 2, profile: all-tables}}
       - {{id: U3, unit: 3, profile: all-tables}}
 uplinks:
-  - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt}}}
+  - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt}, audience: plant}}
 """
 
 
