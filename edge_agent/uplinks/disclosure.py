@@ -53,6 +53,7 @@ EVENT_DETAILS: Mapping[str, frozenset[str]] = {
     "diagnostics_normal": frozenset({"name", "value", "limit"}),
     "uplink_down": frozenset(),
     "uplink_refused": frozenset(),
+    "uplink_points_refused": frozenset(),
     "uplink_up": frozenset(),
     "journal_failed": frozenset(),
     "journal_recovered": frozenset({"dropped"}),

@@ -73,7 +73,7 @@ def test_the_agents_configuration_is_the_demos_with_other_uplinks(
         read(ROOT / "configs" / "compose" / "agent.yaml"),
         read(ROOT / "configs" / "demo" / "agent.yaml"),
     )
-    others = {"uplinks", "data_dir", "indicators"}
+    others = {"uplinks", "data_dir", "indicators", "console"}
     assert {k: v for k, v in ours.items() if k not in others} == {
         k: v for k, v in demo.items() if k not in others
     }

@@ -31,7 +31,7 @@ def test_every_option_is_explained(model: type[BaseModel]) -> None:
 def test_every_option_of_connection_and_equipment_is_explained() -> None:
     own = {"host", "port", "serial", "framing", "tls", "pause", "period", "timeout", "unit", "limits"}
     assert own <= WORDS
-    of_all_drivers = {"id", "driver", "enabled", "equipment", "profile", "tags", "states"}
+    of_all_drivers = {"id", "driver", "enabled", "equipment", "profile", "tags", "states", "production"}
     models = (options.ModbusConnection, options.ModbusEquipment)
     assert {name for model in models for name in model.model_fields} - of_all_drivers == own
 
