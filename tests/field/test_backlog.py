@@ -65,7 +65,7 @@ def test_states_overtake_a_backlog_of_readings_each_in_order(tmp_path: Path) -> 
 
 
 def test_on_a_narrow_line_states_keep_up_while_a_backlog_drains(tmp_path: Path) -> None:
-    """About 500 B each: 32 readings a second, of 10,000."""
+    """About 750 B each: some 20 readings a second, of 10,000."""
     with Mosquitto(tmp_path / "broker") as broker, Platform(broker.port) as platform:
         bench = Bench(tmp_path, broker.port, rate="128kbit/s")
         late: list[float] = []
