@@ -33,6 +33,7 @@ from edge_agent.model.options import (
     Duration,
     EquipmentId,
     Options,
+    Rate,
     Size,
     StateRule,
     TagOptions,
@@ -240,6 +241,10 @@ class MqttUplinkOptions(UplinkOptions):
         default=True,
         description="Send again what the platform asks for; false for a broker that closes the connection"
         " of who subscribes",
+    )
+    rate: Rate | None = Field(
+        default=None,
+        description="What messages may take of a narrow line; default: as fast as the broker takes them",
     )
 
     @model_validator(mode="after")

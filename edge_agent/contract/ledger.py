@@ -12,6 +12,8 @@ from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
+from edge_agent.contract.topics import READINGS_TOPIC
+
 DIGESTS_KEPT = 10_000
 """Of each gateway: so far back a number that comes with other content is told from a repeat."""
 
@@ -43,7 +45,17 @@ CREATE TABLE IF NOT EXISTS keys (
     gateway TEXT PRIMARY KEY,
     key     TEXT NOT NULL
 ) WITHOUT ROWID;
+-- What the gateway said last of what it has still to deliver, and the newest reading that came.
+CREATE TABLE IF NOT EXISTS backlogs (
+    gateway      TEXT PRIMARY KEY,
+    acknowledged INTEGER NOT NULL DEFAULT 0,
+    last         INTEGER NOT NULL DEFAULT 0,
+    reached      INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 """
+
+_NO_END = 2**62
+"""A gateway that is away may have any numbers to deliver."""
 
 Range = tuple[int, int]
 """First and last number, both included."""
@@ -143,16 +155,53 @@ class Ledger:
             holes.append((rows[-1][1] + 1, last))
         return holes
 
+    def report(self, gateway: str, acknowledged: int, last: int) -> None:
+        """A gateway that is there has acknowledged everything up to the one number, and given the other."""
+        self._db.execute(
+            "INSERT INTO backlogs (gateway, acknowledged, last) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE"
+            " SET acknowledged = ?2, last = ?3",
+            (gateway, acknowledged, last),
+        )
+
+    def away(self, gateway: str) -> None:
+        """Until it reports, everything above what is known of it may still come."""
+        self._db.execute(
+            "INSERT INTO backlogs (gateway, last) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET last = ?2",
+            (gateway, _NO_END),
+        )
+
+    def reach(self, gateway: str, seq: int) -> None:
+        """A message that overtakes nothing came: what was numbered before it is no longer on its way."""
+        self._db.execute(
+            "INSERT INTO backlogs (gateway, reached) VALUES (?1, ?2) ON CONFLICT DO UPDATE"
+            " SET reached = max(reached, ?2)",
+            (gateway, seq),
+        )
+
+    def on_its_way_above(self, gateway: str) -> int | None:
+        """Missing numbers above this one may still come by themselves; None if there is no backlog."""
+        row = self._db.execute(
+            "SELECT max(acknowledged, reached) FROM backlogs WHERE gateway = ?"
+            " AND max(acknowledged, reached) < last",
+            (gateway,),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
     def gateways(self) -> list[str]:
         return [row[0] for row in self._db.execute("SELECT DISTINCT gateway FROM numbers ORDER BY gateway")]
 
     def ready(self, *, in_order: bool) -> list[Held]:
-        """What can be handed over: with `in_order` nothing that lies behind a hole."""
+        """What can be handed over: with `in_order` nothing that lies behind a hole, but for what has
+        overtaken readings that are on their way."""
         rows = self._db.execute(
-            "SELECT gateway, seq, topic, payload FROM inbox WHERE worker = ? AND (NOT ? OR seq <="
-            " (SELECT last FROM numbers WHERE numbers.gateway = inbox.gateway ORDER BY first LIMIT 1))"
-            " ORDER BY gateway, seq LIMIT ?",
-            (self._worker, in_order, READY_LIMIT),
+            "SELECT gateway, seq, topic, payload FROM inbox WHERE worker = ?1 AND (NOT ?2 OR seq <="
+            " (SELECT last FROM numbers WHERE numbers.gateway = inbox.gateway ORDER BY first LIMIT 1)"
+            " OR topic NOT LIKE ?4 AND"
+            " (SELECT last FROM numbers WHERE numbers.gateway = inbox.gateway ORDER BY first LIMIT 1) >="
+            " (SELECT max(acknowledged, reached) FROM backlogs WHERE backlogs.gateway = inbox.gateway"
+            " AND max(acknowledged, reached) < last))"
+            " ORDER BY gateway, seq LIMIT ?3",
+            (self._worker, in_order, READY_LIMIT, f"{READINGS_TOPIC}%"),
         )
         return [Held(*row) for row in rows]
 

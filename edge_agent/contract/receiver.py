@@ -6,7 +6,7 @@ import math
 import ssl
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from edge_agent.contract.messages import (
     ReplayEnd,
     ReplayRequest,
     Status,
+    Telemetry,
     decode,
     encode,
 )
@@ -73,7 +74,8 @@ class Rules:
     levels: int = 5
     """Topic levels of a root: `fta/v1/{region}/{enterprise}/{gateway}` has five."""
     in_order: bool = True
-    """Nothing is handed over before what was numbered before it. Off for one of several workers."""
+    """Nothing is handed over before what was numbered before it; but what overtakes a backlog of readings
+    is handed over at once. Off for one of several workers."""
     patience: float = 5.0
     """A hole that is as old as this is asked for."""
     ask_again: float = 30.0
@@ -282,7 +284,10 @@ class Receiver:
                 )
         return items
 
-    def _account_for_one(self, gateway: str, topic: str, payload: bytes, *, retained: bool) -> list[Item]:
+    def _account_for_one(
+        self, gateway: str, topic: str, payload: bytes, *, retained: bool, again: bool = False
+    ) -> list[Item]:
+        """`again`: it was asked for, and says nothing of how far the gateway is."""
         if topic == REPLAY_REQUEST:
             return []  # what this or another receiver asks for
         try:
@@ -292,7 +297,7 @@ class Receiver:
         if topic == REPLAY_RESPONSE:
             return self._answer(gateway, message)
         if isinstance(message, Status):
-            self._newest[gateway] = message.last_seq
+            self._follow(gateway, message)
         told: list[Item] = []
         if isinstance(message, Signed):
             wrong = flaw(message, payload) or self._not_its_key(gateway, message.key)
@@ -306,11 +311,20 @@ class Receiver:
             return [Notice("invalid", gateway, topic, "it has no seq", payload=payload)]
         if isinstance(message, Event) and {"first", "last"} <= message.detail.keys():
             self._excuse(gateway, message)
+        if not again and (isinstance(message, Telemetry) or _tells_of_gap(message)):
+            self._ledger.reach(gateway, message.seq)
         verdict = self._ledger.take(Held(gateway, message.seq, topic, payload))
         if verdict is Verdict.CONFLICT:
             text = f"number {message.seq} came before with other content"
             return [*told, Notice("conflict", gateway, topic, text, message.seq, message.seq, payload)]
         return told
+
+    def _follow(self, gateway: str, status: Status) -> None:
+        if status.online:
+            self._newest[gateway] = status.last_seq
+            self._ledger.report(gateway, status.acknowledged_seq, status.last_seq)
+        else:
+            self._ledger.away(gateway)
 
     def _not_its_key(self, gateway: str, key: str) -> str:
         """Why a good signature does not count; empty if it does."""
@@ -339,7 +353,9 @@ class Receiver:
 
     def _answer(self, gateway: str, answer: AnyMessage) -> list[Item]:
         if isinstance(answer, Replay):
-            return self._account_for_one(gateway, answer.topic, bytes(answer.message), retained=False)
+            return self._account_for_one(
+                gateway, answer.topic, bytes(answer.message), retained=False, again=True
+            )
         items: list[Item] = []
         if isinstance(answer, ReplayEnd):
             for gone in answer.gone:
@@ -363,7 +379,7 @@ class Receiver:
         """
         first, last = event.detail["first"], event.detail["last"]
         count = event.detail.get("count")
-        if event.kind not in _GAPS or not (isinstance(first, int) and isinstance(last, int)):
+        if not _tells_of_gap(event) or not (isinstance(first, int) and isinstance(last, int)):
             return
         if isinstance(count, int):
             holes = self._ledger.missing(gateway, last)
@@ -380,7 +396,7 @@ class Receiver:
         seen: dict[tuple[str, Range], _Hole] = {}
         with self._ledger.together():
             for gateway in self._ledger.gateways():
-                for first, last in self._ledger.missing(gateway, self._newest.get(gateway, 0)):
+                for first, last in self._gaps(gateway):
                     hole = self._known(gateway, first, last) or _Hole(now)
                     age = now - hole.since
                     if age >= rules.give_up:
@@ -399,12 +415,25 @@ class Receiver:
         self._holes = seen
         return notices, requests
 
+    def _gaps(self, gateway: str) -> Iterator[Range]:
+        """The holes, without what is still on its way."""
+        above = self._ledger.on_its_way_above(gateway)
+        for first, last in self._ledger.missing(gateway, self._newest.get(gateway, 0)):
+            if above is None or last <= above:
+                yield first, last
+            elif first <= above:
+                yield first, above
+
     def _known(self, gateway: str, first: int, last: int) -> _Hole | None:
         """The hole that this one is, or is what is left of."""
         for (of, (low, high)), hole in self._holes.items():
             if of == gateway and low <= first and last <= high:
                 return hole
         return None
+
+
+def _tells_of_gap(message: AnyMessage) -> bool:
+    return isinstance(message, Event) and message.kind in _GAPS
 
 
 class _Seq(msgspec.Struct):

@@ -23,8 +23,11 @@ REPLAY_REQUEST = "replay/request"
 """Below the root: where a platform asks, and where the gateway answers."""
 REPLAY_RESPONSE = "replay/response"
 
+READINGS_TOPIC = "telemetry/"
+"""Below the root: what everything else may overtake begins with this."""
+
 _SUFFIX = {
-    RecordClass.READINGS: "telemetry/{}",
+    RecordClass.READINGS: f"{READINGS_TOPIC}{{}}",
     RecordClass.STATES: "state/{}",
     RecordClass.STATEMENTS: "{}",  # indicator/... of the moment, statement/... of record
     RecordClass.ASSETS: "{}",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.gaps import Gap
+from edge_agent.journal.lanes import Lane, lane_of
 from edge_agent.journal.limits import THINNED, Limits
 from edge_agent.journal.store import Entry, Record, Store
 
@@ -150,14 +151,33 @@ class Journal:
         while True:
             async with self._committed:
                 await self._committed.wait_for(lambda: self._last[uplink] > after_seq)
-            newest = self._newest.get(uplink)
-            if newest and newest[0].seq <= after_seq + 1:
-                return newest[after_seq + 1 - newest[0].seq :][:limit]
+            if newest := self._newest_after(uplink, after_seq):
+                return newest[:limit]
             entries = await loop.run_in_executor(self._thread, self._store.read, uplink, after_seq, limit)
             if entries:
                 return entries
             async with self._committed:  # only numbers that do not come lie behind `after_seq` so far
                 await self._committed.wait()
+
+    async def read_lane(self, uplink: str, lane: Lane, after_seq: int, limit: int) -> tuple[list[Entry], int]:
+        """Up to `limit` entries of `lane` after `after_seq`, in order, and up to which number that is all of
+        them; waits until there are newer numbers, of whatever lane."""
+        async with self._committed:
+            await self._committed.wait_for(lambda: self._last[uplink] > after_seq)
+        if newest := self._newest_after(uplink, after_seq):
+            entries = [entry for entry in newest if lane_of(entry.record) is lane]
+            if len(entries) <= limit:
+                return entries, newest[-1].seq
+            return entries[:limit], entries[limit - 1].seq
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._store.read_lane, uplink, lane, after_seq, limit)
+
+    def _newest_after(self, uplink: str, after_seq: int) -> list[Entry]:
+        """What follows `after_seq` in the group committed last; nothing if it begins later."""
+        newest = self._newest.get(uplink)
+        if not newest or newest[0].seq > after_seq + 1:
+            return []
+        return newest[after_seq + 1 - newest[0].seq :]
 
     async def again(self, uplink: str, first: int, last: int) -> tuple[list[Entry], list[Gap]]:
         """What is kept of these numbers, acknowledged or not, and why the others do not come.

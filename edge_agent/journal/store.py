@@ -6,8 +6,11 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from heapq import merge
 from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal import thinning
@@ -21,6 +24,7 @@ from edge_agent.journal.file import (
     whole,
 )
 from edge_agent.journal.gaps import DAMAGED, NOT_GIVEN, NOT_KEPT, NUMBERS_LOST, THINNED, Gap, announcement
+from edge_agent.journal.lanes import URGENT_CLASSES, Lane, lane_of
 from edge_agent.journal.limits import THINNED as THINNED_CLASSES
 from edge_agent.journal.limits import Limits
 from edge_agent.journal.numbers import Numbers, NumbersFile, Reserved
@@ -91,8 +95,8 @@ class Store:
         self._numbers = NumbersFile(path.with_suffix(".numbers"))
         self._unsaved: list[Run] = []
         """What is in the tail."""
-        self._decoded: dict[str, tuple[int, Run]] = {}
-        """By uplink, the run that was read last: the next read mostly begins in it."""
+        self._decoded: dict[tuple[str, Lane | None], tuple[int, Run]] = {}
+        """By uplink and lane, the run that was read last: the next read mostly begins in it."""
         self._broken = False
         """Whether the file has to be rescued before it can be used again."""
         self._noted: dict[str, int] = {}
@@ -411,17 +415,8 @@ class Store:
 
     def _read(self, uplink: str, after_seq: int, limit: int) -> list[Entry]:
         entries: list[Entry] = []
-        places = self._db.execute(
-            "SELECT first, run FROM places WHERE uplink = ?1 AND last > ?2 AND first >="
-            " coalesce((SELECT max(first) FROM places WHERE uplink = ?1 AND first <= ?2 + 1), 0)"
-            " ORDER BY first",
-            (uplink, after_seq),
-        )
-        for first, run_id in places:
-            try:
-                run = self._run(uplink, first, run_id)
-            except DamagedRunError as error:
-                raise DamagedFileError(f"run {run_id}: {error}") from error
+        for first, run_id in self._places(uplink, after_seq):
+            run = self._run(uplink, first, run_id)
             entries += run.entries(uplink, after_seq, limit - len(entries))
             if len(entries) >= limit:
                 return entries
@@ -429,9 +424,64 @@ class Store:
             entries += run.entries(uplink, after_seq, limit - len(entries))
         return entries
 
-    def _run(self, uplink: str, first: int, run_id: int) -> Run:
+    def read_lane(self, uplink: str, lane: Lane, after_seq: int, limit: int) -> tuple[list[Entry], int]:
+        """Up to `limit` entries of `lane` with numbers above `after_seq`, in order, and up to which number
+        that is all of them. Raises sqlite3.Error, OSError."""
+        return self._sound(lambda: self._read_lane(uplink, lane, after_seq, limit))
+
+    def _read_lane(self, uplink: str, lane: Lane, after_seq: int, limit: int) -> tuple[list[Entry], int]:
+        entries: list[Entry] = []
+        for run in self._runs_of(uplink, lane, after_seq):
+            found = run.entries(uplink, after_seq, len(run))
+            entries += [entry for entry in found if lane_of(entry.record) is lane]
+            if len(entries) >= limit:
+                return entries[:limit], entries[limit - 1].seq
+        return entries, self.cursors[uplink].last_seq
+
+    def _runs_of(self, uplink: str, lane: Lane, after_seq: int) -> Iterator[Run]:
+        """The runs that may have something of `lane`, in order."""
+        places = self._places(uplink, after_seq)
+        if lane is Lane.URGENT:
+            places = self._urgent_places(uplink, next((run_id for _, run_id in places), self._next_run))
+        for first, run_id in places:
+            yield self._run(uplink, first, run_id, lane)
+        yield from self._unsaved
+
+    def _places(self, uplink: str, after_seq: int) -> Iterator[tuple[int, int]]:
+        """First number and id of each run with numbers above `after_seq`, in order."""
+        yield from self._db.execute(
+            "SELECT first, run FROM places WHERE uplink = ?1 AND last > ?2 AND first >="
+            " coalesce((SELECT max(first) FROM places WHERE uplink = ?1 AND first <= ?2 + 1), 0)"
+            " ORDER BY first",
+            (uplink, after_seq),
+        )
+
+    def _urgent_places(self, uplink: str, from_run: int) -> Iterator[tuple[int, int]]:
+        """The same from one run on, of what is urgent: a week of readings between is not touched."""
+        of_classes = (
+            self._db.execute(
+                "SELECT id, numbers FROM runs WHERE class = ? AND id >= ? ORDER BY id", (one.value, from_run)
+            )
+            for one in URGENT_CLASSES
+        )
+        for run_id, numbers in merge(*of_classes):
+            try:
+                first = msgspec.json.decode(numbers, type=dict[str, int]).get(uplink)
+            except msgspec.MsgspecError as error:
+                raise DamagedFileError(f"numbers of run {run_id}: {error}") from error
+            if first is not None:
+                yield first, run_id
+
+    def _run(self, uplink: str, first: int, run_id: int, lane: Lane | None = None) -> Run:
+        """Raises DamagedFileError."""
+        try:
+            return self._unpacked(uplink, first, run_id, lane)
+        except DamagedRunError as error:
+            raise DamagedFileError(f"run {run_id}: {error}") from error
+
+    def _unpacked(self, uplink: str, first: int, run_id: int, lane: Lane | None) -> Run:
         """Raises DamagedRunError."""
-        known, run = self._decoded.get(uplink, (0, None))
+        known, run = self._decoded.get((uplink, lane), (0, None))
         if run is None or known != run_id:
             row = self._db.execute("SELECT content FROM runs WHERE id = ?", (run_id,)).fetchone()
             if row is None:
@@ -439,7 +489,7 @@ class Store:
             run = unpacked(row[0])
             if run.numbers.get(uplink) != first:
                 raise DamagedRunError("it is not what should be there")
-            self._decoded[uplink] = run_id, run
+            self._decoded[uplink, lane] = run_id, run
         return run
 
     def again(self, uplink: str, first: int, last: int) -> tuple[list[Entry], list[Gap]]:

@@ -53,6 +53,34 @@ Size = Annotated[
 ]
 """Bytes; written with a unit."""
 
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(kbit/s|Mbit/s)")
+_BITS_A_SECOND = {"kbit/s": 10**3, "Mbit/s": 10**6}
+_SLOWEST = 1000.0
+
+
+def _bytes_a_second(value: object) -> float:
+    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("expected a number with its unit: 64kbit/s or 1Mbit/s")
+    bits = float(match[1]) * _BITS_A_SECOND[match[2]]
+    if bits < _SLOWEST:
+        raise ValueError("expected at least 1kbit/s")
+    return bits / 8
+
+
+Rate = Annotated[
+    float,
+    BeforeValidator(_bytes_a_second),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\d+(\.\d+)?\s*(kbit/s|Mbit/s)$",
+            "examples": ["64kbit/s", "1Mbit/s"],
+        }
+    ),
+]
+"""Bytes a second; written in bits with a unit."""
+
 EquipmentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 """Travels as a topic level and as a database tag, so no blanks, slashes or wildcards."""
 

@@ -1,4 +1,6 @@
-"""MQTT JSON uplink: what the journal holds, published at QoS 1, in order, until the broker has it."""
+"""MQTT JSON uplink: what the journal holds, published at QoS 1 until the broker has it.
+
+Readings go in the order of their numbers, and everything else, in that order too, overtakes them."""
 
 import asyncio
 import logging
@@ -12,13 +14,15 @@ from edge_agent.config.models import MqttUplinkOptions
 from edge_agent.contract.messages import Status, encode, number
 from edge_agent.contract.topics import REPLAY_REQUEST, REPLAY_RESPONSE, RETAINED, RecordClass, Topics
 from edge_agent.journal.journal import Journal
+from edge_agent.journal.lanes import Lane, lane_of
 from edge_agent.journal.store import Entry
 from edge_agent.model.clock import CLOCK
 from edge_agent.uplinks.broker import BrokerUplink, RefusedError
 from edge_agent.uplinks.disclosure import told_to
 from edge_agent.uplinks.mqtt_connection import MqttConnection, MqttError, Received, Will
 from edge_agent.uplinks.replay import Replays
-from edge_agent.uplinks.window import Window
+from edge_agent.uplinks.turns import Turns
+from edge_agent.uplinks.window import Windows
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +47,9 @@ class MqttUplink(BrokerUplink):
         self._topics = Topics(options.root)
         self._expiry_s = {RecordClass(name): round(limit) for name, limit in options.expiry.items()}
         self._by_mid: dict[int, Entry] = {}
-        self._window = Window(journal.acknowledged(self.id))
+        self._windows = Windows(journal.acknowledged(self.id))
+        self._turns = Turns(lambda: False)
         self._replays = Replays(self.id, journal, self._disclosed)
-        self._news = asyncio.Event()
         self._refused: asyncio.Future[None] | None = None
         self._refused_seq = 0
         """The message that the broker refused last."""
@@ -62,9 +66,12 @@ class MqttUplink(BrokerUplink):
         # A refusal is over when the message is taken, not when the connection stands.
         if self.last_error and self._refused_seq <= self._journal.acknowledged(self.id):
             self._over("connected again")
+        self._by_mid.clear()
+        self._windows = Windows(self._journal.acknowledged(self.id))
+        self._turns = Turns(lambda: len(self._windows) < connection.window, self.options.rate)
         return (
             self._keep_status(connection),
-            self._deliver(connection),
+            *(self._deliver(connection, lane) for lane in Lane),
             self._until_refused(),
             *((self._answer(connection),) if self.options.replay else ()),
         )
@@ -82,18 +89,16 @@ class MqttUplink(BrokerUplink):
             connection.publish(self._topics.status, encode(status), retain=True)
             await asyncio.sleep(STATUS_EVERY_S)
 
-    async def _deliver(self, connection: MqttConnection) -> None:
-        """Send everything after the cursor, for ever."""
-        self._by_mid.clear()
-        self._window = Window(self._journal.acknowledged(self.id))
+    async def _deliver(self, connection: MqttConnection, lane: Lane) -> None:
+        """Send everything of `lane` after the cursor, for ever."""
+        window = self._windows[lane]
         while True:
-            room = connection.window - len(self._window)
-            if room <= 0:
-                self._news.clear()
-                await self._news.wait()
-                continue
-            for entry in await self._journal.read(self.id, self._window.sent, room):
+            entries, looked = await self._journal.read_lane(self.id, lane, window.sent, connection.window)
+            for entry in entries:
+                await self._turns.wait(lane, len(entry.record.body))
                 self._publish(connection, entry)
+            window.skip(looked)
+            self._move_cursor()
 
     async def _answer(self, connection: MqttConnection) -> None:
         """Send again what is asked for, one request after the other, for ever."""
@@ -121,7 +126,7 @@ class MqttUplink(BrokerUplink):
             expiry_s=self._expiry_s.get(record.record_class),
         )
         self._by_mid[mid] = entry
-        self._window.send(entry.seq)
+        self._windows[lane_of(record)].send(entry.seq)
         self.statistics.published += 1
         self.statistics.readings_published += record.readings
 
@@ -140,10 +145,15 @@ class MqttUplink(BrokerUplink):
             if self._refused is not None and not self._refused.done():
                 self._refused.set_exception(refusal)
             return
-        self._window.confirm(entry.seq)
-        self._journal.acknowledge(self.id, self._window.acknowledged)
+        self._windows[lane_of(entry.record)].confirm(entry.seq)
+        self._move_cursor()
         self.statistics.acknowledged += 1
         self.statistics.readings_acknowledged += entry.record.readings
-        self._news.set()
-        if self.last_error and self._window.acknowledged >= self._refused_seq:
+        self._turns.changed()
+        taken = entry.seq == self._refused_seq or self._windows.acknowledged >= self._refused_seq
+        if self.last_error and taken:
+            self._refused_seq = 0
             self._over("the broker takes what it refused")
+
+    def _move_cursor(self) -> None:
+        self._journal.acknowledge(self.id, self._windows.acknowledged)

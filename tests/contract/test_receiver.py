@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import paho.mqtt.client as paho
 import pytest
+from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge_agent.contract.messages import (
@@ -21,11 +22,12 @@ from edge_agent.contract.messages import (
     ReplayEnd,
     ReplayRequest,
     Status,
+    Telemetry,
     decode,
     encode,
     number,
 )
-from edge_agent.contract.receiver import Broker, Delivery, Item, Notice, Receiver, Rules
+from edge_agent.contract.receiver import LOOK_EVERY_S, Broker, Delivery, Item, Notice, Receiver, Rules
 from tests.field.mosquitto import Mosquitto
 
 ROOT = "fta/v1/330300/91330300MA00DEM06A/gw-1"
@@ -38,8 +40,15 @@ def event(seq: int, text: str = "", kind: str = "test", **detail: int) -> bytes:
     return number(body, seq)
 
 
-def status(last_seq: int = 0) -> bytes:
-    return encode(Status(online=True, time=0, since=0, version="0", configuration="", last_seq=last_seq))
+def reading(seq: int) -> bytes:
+    return number(encode(Telemetry(equipment="M1", received=0, tags=["t"], values=[1])), seq)
+
+
+def status(last_seq: int = 0, acknowledged_seq: int | None = None, *, online: bool = True) -> bytes:
+    """Of a gateway that has delivered everything, if it is not said how far it is."""
+    acknowledged = last_seq if acknowledged_seq is None else acknowledged_seq
+    said = Status(online=online, time=0, since=0, version="0", configuration="")
+    return encode(replace(said, last_seq=last_seq, acknowledged_seq=acknowledged))
 
 
 class Gateway:
@@ -142,7 +151,7 @@ def numbers(items: Iterable[Item]) -> list[object]:
         item.message.seq
         for item in items
         if isinstance(item, Delivery)
-        and isinstance(item.message, Event)
+        and isinstance(item.message, Event | Telemetry)
         and isinstance(item.message.seq, int)
     ]
 
@@ -201,6 +210,51 @@ def test_the_last_message_is_missed_too(broker: Mosquitto) -> None:
                 played.events([1])
                 played.send(status(last_seq=2), "status")
                 assert numbers(await collect(items, 3)) == [1, 2]
+
+    asyncio.run(life())
+
+
+def test_what_overtakes_a_backlog_is_handed_over_at_once_and_the_backlog_not_asked_for(
+    broker: Mosquitto,
+) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            async with receiving(broker, rules=Rules(patience=0, ask_again=0.1, give_up=0)) as items:
+                await subscribed(items, played)
+                played.send(status(last_seq=9, acknowledged_seq=0), "status")
+                played.send(reading(1), "telemetry/M1")
+                await asyncio.to_thread(played.events, (5, 9))
+                assert numbers(await collect(items, 3)) == [1, 5, 9]
+                await asyncio.to_thread(played.events, [10])
+                for seq in (2, 3):
+                    played.send(reading(seq), "telemetry/M1")
+                assert sorted(map(str, numbers(await collect(items, 3)))) == ["10", "2", "3"]
+                # It goes away amid its backlog: that will still come, however long it takes.
+                played.send(status(online=False), "status")
+                await asyncio.sleep(2.5 * LOOK_EVERY_S)
+                for seq in (4, 6, 7, 8):
+                    played.send(reading(seq), "telemetry/M1")
+                assert numbers(await collect(items, 4)) == [4, 6, 7, 8]
+        assert played.requests == []
+
+    asyncio.run(life())
+
+
+def test_a_reading_that_is_missing_amid_a_backlog_is_asked_for(broker: Mosquitto) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            played.kept = {2: reading(2)}
+            async with receiving(broker) as items:
+                await subscribed(items, played)
+                played.send(status(last_seq=100, acknowledged_seq=0), "status")
+                await asyncio.to_thread(played.events, [100])
+                assert numbers(await collect(items, 1)) == [100]
+                for seq in (1, 3):
+                    played.send(reading(seq), "telemetry/M1")
+                found = await collect(items, 4)
+        assert numbers(found) == [1, 2, 3]
+        assert notices(found) == [("gap", 2, 2)]
+        assert [(one.first, one.last) for one in played.requests] == [(2, 2)]
 
     asyncio.run(life())
 
