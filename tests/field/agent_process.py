@@ -10,8 +10,11 @@ from pathlib import Path
 class AgentProcess:
     """`edge-agent run` on a configuration; its standard error is kept in `<folder>/agent.log`."""
 
-    def __init__(self, configuration: Path, folder: Path, **environment: object) -> None:
-        self._command = [sys.executable, "-m", "edge_agent", "run", str(configuration)]
+    def __init__(
+        self, configuration: Path, folder: Path, module: str = "edge_agent", **environment: object
+    ) -> None:
+        """`module` is what is run; the agent itself, unless a test wants it otherwise."""
+        self._command = [sys.executable, "-m", module, "run", str(configuration)]
         self._environment = {**os.environ, **{name: str(value) for name, value in environment.items()}}
         self._log = folder / "agent.log"
         self.process: subprocess.Popen[bytes] | None = None

@@ -61,6 +61,15 @@ class Mosquitto:
             self._process.wait(10)
             self._process = None
 
+    def read_again(self) -> None:
+        """Have it read its list of who may do what (`acl_file`) again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+    def forget(self) -> None:
+        """Take from it all that it keeps, while it is stopped: sessions, queues, retained messages."""
+        (self._folder / "mosquitto.db").unlink(missing_ok=True)
+
     def log(self) -> str:
         return (self._folder / "mosquitto.log").read_text(errors="replace")
 

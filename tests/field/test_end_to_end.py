@@ -181,8 +181,8 @@ def test_the_right_figures_and_nothing_lost_or_invented(scene: Scene) -> None:
 
 
 TOTAL = "parts_total"
-TOTALS = {TOTAL, "rejects_total", "strokes_total"}
-"""Derived by the agent, so no machine shows them."""
+DERIVED = {TOTAL, "rejects_total", "strokes_total"}
+"""By the agent, so no machine shows them."""
 
 APART = {unit.machine.id: unit.apart for server in MODBUS_SERVERS for unit in server.units}
 
@@ -200,7 +200,7 @@ def compare(message: object, story: Story) -> int:
             if index in gaps:  # the server was away, and had no values from before
                 assert value is None
                 continue
-            if tag in TOTALS:
+            if tag in DERIVED:
                 continue
             assert source is not None
             tick, rest = divmod(source - story.since_ms, story.tick_ms)
@@ -211,7 +211,7 @@ def compare(message: object, story: Story) -> int:
     counted = dict(readings)["tick"]
     assert isinstance(counted, int)
     for tag, value in readings:
-        if tag in TOTALS:
+        if tag in DERIVED:
             continue
         if tag in APART[message.equipment]:  # another request, perhaps a tick earlier or later
             assert value in [story.values(machine, counted + d)[tag] for d in (-1, 0, 1)]
