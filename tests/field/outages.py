@@ -256,8 +256,8 @@ class Scene:
             time.sleep(LOOK_EVERY_S)
 
     def something_arrives(self) -> None:
-        newest = self.listener.seqs[-1]
-        self.wait(lambda: self.listener.seqs[-1] > newest, f"something after {newest}")
+        newest = max(self.listener.seqs)
+        self.wait(lambda: max(self.listener.seqs) > newest, f"something after {newest}")
 
     def everything_arrives(self) -> None:
         """Another agent begins, says how far its predecessors had come, and all of that comes."""
@@ -267,7 +267,7 @@ class Scene:
         self.wait(lambda: self.listener.since_ms >= now_ms, "the last agent connects")
         last = self.listener.last_seq
         assert last > 0
-        self.wait(lambda: self.listener.seqs[-1] >= last, f"everything up to {last}")
+        self.wait(lambda: len(self.listener.seqs) >= last, f"everything up to {last}")
 
 
 def run(folder: Path, rounds: list[Round], say: Callable[[str], None], version: Version = "5") -> Result:
