@@ -1,51 +1,21 @@
 """Every hour and day once, over restarts and outages, and again when it was amended."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from zoneinfo import ZoneInfo
-
-import pytest
-
 from edge_agent.contract.messages import StateTime
 from edge_agent.indicators.accounts_due import MADE_UP_MS, AccountsDue, ByClock, ByShift, all_series
 from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.calendar_options import CalendarOptions
 from edge_agent.indicators.machine_time import MachineTime
 from edge_agent.indicators.periods import HOUR_MS, SHIFT, Period, PeriodKind
-from edge_agent.model.state import MachineState, StateWithCause, UnknownCause, unknown
+from edge_agent.model.state import UnknownCause, unknown
 from edge_agent.states.history import Changes, History
 from edge_agent.states.tracker import Interval
+from tests.indicators.machine import ALARM, EIGHT, HOUR, IDLE, MINUTE, RUNNING, SHANGHAI, minutes
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-MINUTE = 60_000
-EIGHT = 1_795_305_600_000
-"""08:00 on Sunday 22 November 2026 in Shanghai."""
-HOUR = Period(PeriodKind.HOUR, EIGHT, EIGHT + HOUR_MS)
 HOURS = ByClock(PeriodKind.HOUR, SHANGHAI, ["M"])
 DAYS = ByClock(PeriodKind.DAY, SHANGHAI, ["M"])
 EARLY = {"id": "early", "days": ["mon", "tue", "sun"], "start": "08:00", "end": "16:00"}
 LATE = {"id": "late", "days": ["sun"], "start": "16:00", "end": "00:30"}
 PLAN = Calendar("plan", CalendarOptions.model_validate({"shifts": [EARLY, LATE]}), SHANGHAI)
-
-RUNNING = StateWithCause(MachineState.RUNNING, "auto")
-IDLE = StateWithCause(MachineState.IDLE)
-ALARM = StateWithCause(MachineState.ALARM, "door open")
-
-
-@pytest.fixture
-def history(tmp_path: Path) -> Iterator[History]:
-    found = History(tmp_path / "history.db")
-    yield found
-    found.close()
-
-
-def minutes(*states: tuple[int, StateWithCause]) -> list[Interval]:
-    """States of M from so many minutes after eight on, each until the next; the last is still so."""
-    starts = [EIGHT + minute * MINUTE for minute, _ in states]
-    return [
-        Interval("M", start, end, state)
-        for start, end, (_, state) in zip(starts, [*starts[1:], None], states, strict=True)
-    ]
 
 
 def test_every_hour_and_day_is_due_once(history: History) -> None:

@@ -1,9 +1,5 @@
 """From the history on disk to the accounts of machines."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from zoneinfo import ZoneInfo
-
 import pytest
 
 from edge_agent.contract.messages import AlarmTime, StateTime, decode, encode
@@ -11,20 +7,12 @@ from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.calendar_options import CalendarOptions
 from edge_agent.indicators.machine_time import MachineTime
 from edge_agent.indicators.periods import HOUR_MS, Period, PeriodKind
-from edge_agent.model.state import MachineState, StateWithCause, UnknownCause, unknown
+from edge_agent.model.state import UnknownCause, unknown
 from edge_agent.states.history import GATEWAY_DOWN, Changes, History
 from edge_agent.states.production import CountedTag, Counting, Counts, ProductionChanges, Quantity
 from edge_agent.states.tracker import Interval
+from tests.indicators.machine import ALARM, EIGHT, HOUR, IDLE, MINUTE, RUNNING, SHANGHAI, minutes
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-MINUTE = 60_000
-EIGHT = 1_795_305_600_000
-"""08:00 on Sunday 22 November 2026 in Shanghai."""
-HOUR = Period(PeriodKind.HOUR, EIGHT, EIGHT + HOUR_MS)
-
-RUNNING = StateWithCause(MachineState.RUNNING, "auto")
-IDLE = StateWithCause(MachineState.IDLE)
-ALARM = StateWithCause(MachineState.ALARM, "door open")
 NO_DATA = unknown(UnknownCause.NO_DATA)
 
 SHIFT = {
@@ -35,22 +23,6 @@ SHIFT = {
     "breaks": [{"start": "08:50", "end": "09:00"}],
 }
 PLAN = Calendar("plan", CalendarOptions.model_validate({"shifts": [SHIFT]}), SHANGHAI)
-
-
-@pytest.fixture
-def history(tmp_path: Path) -> Iterator[History]:
-    found = History(tmp_path / "history.db")
-    yield found
-    found.close()
-
-
-def minutes(*states: tuple[int, StateWithCause]) -> list[Interval]:
-    """States of M from so many minutes after eight on, each until the next; the last is still so."""
-    starts = [EIGHT + minute * MINUTE for minute, _ in states]
-    return [
-        Interval("M", start, end, state)
-        for start, end, (_, state) in zip(starts, [*starts[1:], None], states, strict=True)
-    ]
 
 
 def test_an_hour_with_a_restart_in_it(history: History) -> None:
