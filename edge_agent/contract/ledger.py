@@ -4,8 +4,7 @@ One SQLite file, which several workers may share. Numbers are those that the gat
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -13,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from edge_agent.contract.topics import READINGS_TOPIC
+from edge_agent.transaction import all_or_nothing
 
 DIGESTS_KEPT = 10_000
 """Of each gateway: so far back a number that comes with other content is told from a repeat."""
@@ -93,17 +93,9 @@ class Ledger:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.executescript(_SCHEMA)
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> AbstractContextManager[None]:
         """What is done within is on disk afterwards, all of it or nothing."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+        return all_or_nothing(self._db)
 
     def take(self, message: Held) -> Verdict:
         """Account for a message and keep it until it is handed over, if its number is new.

@@ -33,6 +33,7 @@ from edge_agent.journal.runs import DamagedRunError, Entry, Record, Run, joined,
 from edge_agent.journal.tail import Tail
 from edge_agent.journal.thinning import Kept
 from edge_agent.model.clock import CLOCK
+from edge_agent.transaction import all_or_nothing
 
 __all__ = ["Cursor", "Entry", "JournalFormatError", "Record", "Store"]
 
@@ -352,15 +353,8 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """On the medium when it ends well, undone if it does not."""
-        with self._all_or_nothing():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._all_or_nothing(), all_or_nothing(self._db):
+            yield
 
     def _write_unsaved(self, more: Iterable[Run] = ()) -> None:
         self._next_run = insert(self._db, joined([*self._unsaved, *more]), self._next_run)

@@ -13,6 +13,7 @@ from edge_agent.model.state import MachineState, UnknownCause
 from edge_agent.sharing.holds import Hold, Nobody
 from edge_agent.states.history_file import open_read_only
 from edge_agent.states.tracker import Interval
+from edge_agent.transaction import all_or_nothing
 
 log = logging.getLogger(__name__)
 
@@ -65,14 +66,8 @@ class SessionStore:
 
     def save(self, rows: Iterable[Row]) -> None:
         """Write or overwrite: either all of them are on disk afterwards, or none."""
-        self._db.execute("BEGIN")
-        try:
+        with all_or_nothing(self._db):
             self._db.executemany("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?)", rows)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
     def of(self, equipment: str, from_ms: int, to_ms: int) -> list[Hold]:
         """Those that overlap [from_ms, to_ms), and perhaps one before, by start."""

@@ -14,6 +14,7 @@ from edge_agent.contract.canonical import canonical, canonical_object, members_o
 from edge_agent.model.clock import CLOCK
 from edge_agent.statements.keys import SigningKey
 from edge_agent.states.history_file import BUSY_S, open_read_only
+from edge_agent.transaction import all_or_nothing
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS statements (
@@ -184,8 +185,7 @@ class StatementStore(StatementArchive):
         says = digest_of(content)
         period = (schema, subject, kind, from_ms, to_ms)
         lines = canonical_object(evidence) if evidence else None
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with all_or_nothing(self._db):
             newest = self._db.execute(
                 "SELECT number, digest, said FROM statements WHERE schema = ? AND subject = ?"
                 " AND kind = ? AND from_ms = ? AND to_ms = ? ORDER BY number DESC LIMIT 1",
@@ -195,11 +195,6 @@ class StatementStore(StatementArchive):
             if newest is None or newest[2] != says:
                 kept = self._next(period, says, {**content, **(basis or {})}, newest, lines)
                 self._insert(kept)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
         return kept
 
     def _next(
@@ -256,9 +251,8 @@ class StatementStore(StatementArchive):
 
     def sent(self, numbers: Iterable[int]) -> None:
         """These are in the journal."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("DELETE FROM unsent_statements WHERE number = ?", [(n,) for n in numbers])
-        self._db.execute("COMMIT")
+        with all_or_nothing(self._db):
+            self._db.executemany("DELETE FROM unsent_statements WHERE number = ?", [(n,) for n in numbers])
 
     # How far the agent has come.
 

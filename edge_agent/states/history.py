@@ -1,7 +1,6 @@
 """Intervals, evidence and counters on disk: figures survive a restart, and the gap itself is known."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from edge_agent.states.production import ProductionChanges
 from edge_agent.states.production_rows import add_production
 from edge_agent.states.reading import HOUR_MS, EvidenceRow, HistoryReader, unpacked
 from edge_agent.states.tracker import Interval
+from edge_agent.transaction import all_or_nothing
 
 GATEWAY_DOWN = unknown(UnknownCause.GATEWAY_DOWN)
 
@@ -69,14 +69,14 @@ class History(HistoryReader):
         if row is None:
             return now_ms
         alive_ms: int = row[0]
-        with self._all_or_nothing():
+        with all_or_nothing(self._db):
             self._db.execute("DELETE FROM intervals WHERE end_ms IS NULL AND start_ms >= ?", (alive_ms,))
             self._db.execute("UPDATE intervals SET end_ms = ? WHERE end_ms IS NULL", (alive_ms,))
         return alive_ms
 
     def save(self, changes: Changes) -> None:
         """Write or overwrite what `changes` has; what was produced is added to what is there."""
-        with self._all_or_nothing():
+        with all_or_nothing(self._db):
             self._write(changes.intervals)
             self._db.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?, ?)", changes.evidence)
             self._db.executemany("INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?)", changes.counters)
@@ -110,7 +110,7 @@ class History(HistoryReader):
         ).fetchall()
         if any(end is None for _, end, _, _ in rows):
             return False
-        with self._all_or_nothing():
+        with all_or_nothing(self._db):
             self.add_pack(equipment, Columns.of_rows(rows))
             self._db.execute(
                 "DELETE FROM intervals WHERE equipment = ? AND start_ms <= ?", (equipment, rows[-1][0])
@@ -143,7 +143,7 @@ class History(HistoryReader):
         to_ms = max(map(_end, states), default=0)
         divided = [(gap, _filled(gap, states)) for gap in self.unheard(equipment, from_ms, to_ms)]
         filled = []
-        with self._all_or_nothing():
+        with all_or_nothing(self._db):
             for gap, pieces in divided:
                 known = [piece for piece in pieces if piece.state != gap.state]
                 if known:
@@ -166,7 +166,7 @@ class History(HistoryReader):
         clock be wrong by years for a day, that costs some weeks of the oldest history and not all of it.
         """
         keep_from_ms = now_ms - KEEP_MS
-        with self._all_or_nothing():
+        with all_or_nothing(self._db):
             for table, query in _OLDEST.items():
                 self._db.executemany(query, [(name, keep_from_ms) for name in self._names(table)])
             self._db.execute("DELETE FROM amendments WHERE to_ms <= ?", (keep_from_ms,))
@@ -195,18 +195,6 @@ class History(HistoryReader):
             "INSERT INTO intervals VALUES (?, ?, ?, ?, ?)",
             map(_row, unpacked(equipment, [content]).intervals(equipment)),
         )
-
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        # What begins by reading cannot write any more if another connection has meanwhile.
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
 
 def _row(interval: Interval) -> tuple[str, int, int | None, str, str]:
