@@ -49,10 +49,10 @@ from edge_agent.states.history import GATEWAY_DOWN
 from edge_agent.states.late import Late, LateReadings, Refusal
 from edge_agent.states.production import ProductionTally
 from edge_agent.states.tracker import Interval, StateTracker
-from edge_agent.uplinks.broker import BrokerUplink
 from edge_agent.uplinks.influx.points import where_of
 from edge_agent.uplinks.influx.uplink import InfluxUplink
 from edge_agent.uplinks.mqtt import MqttUplink
+from edge_agent.uplinks.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ class Agent:
         self._acquisition: list[asyncio.Task[None]] = []
         self._services: list[asyncio.Task[None]] = []
 
-    def _uplink(self, options: AnyUplinkOptions) -> BrokerUplink | InfluxUplink:
+    def _uplink(self, options: AnyUplinkOptions) -> Uplink:
         if isinstance(options, InfluxdbUplinkOptions):
             where, folder = where_of(self.site), self.site.data_dir
             return InfluxUplink(options, where, folder, self.journal, self._status, self._event)

@@ -3,10 +3,8 @@
 import asyncio
 import logging
 import ssl
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +12,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.models import TlsOptions, UplinkOptions
 from edge_agent.journal.journal import Journal
-from edge_agent.model.backoff import Backoff
 from edge_agent.uplinks.mqtt_connection import Address, MqttConnection, MqttError, Received, Will
+from edge_agent.uplinks.uplink import Uplink, UplinkState
 
 log = logging.getLogger(__name__)
 
-RECONNECT_FIRST_S, RECONNECT_LIMIT_S = 1.0, 60.0
 TLS_FILES_EVERY_S = 30.0
 """How often to look whether the files of certificates are other ones."""
-REFUSED_PAUSE_S = 60.0
-"""Pause after the broker refused a message; what it refuses now it will refuse in a second, too."""
-
-
-class UplinkState(StrEnum):
-    CONNECTING = "connecting"
-    WAITING = "waiting"
-    """The broker is there, and the application that everything is for is not."""
-    CONNECTED = "connected"
-    REFUSED = "refused"
-    """The broker does not take a message; it is kept, and tried again after a pause."""
-
-
-@dataclass(slots=True)
-class UplinkStatistics:
-    """Counts since the start of the agent. Messages are those of the journal."""
-
-    connects: int = 0
-    published: int = 0
-    """Messages handed to the broker, repeats included."""
-    acknowledged: int = 0
-    """Messages that the broker has for certain."""
-    readings_published: int = 0
-    readings_acknowledged: int = 0
 
 
 class RefusedError(Exception):
@@ -56,23 +29,15 @@ class _OtherFilesError(Exception):
     """Certificates or keys on the disk are no longer those that the connection was made with."""
 
 
-class BrokerUplink(ABC):
+class BrokerUplink(Uplink):
     """One uplink to one broker, or to the first of several that can be had."""
 
     def __init__(
         self, options: UplinkOptions, journal: Journal, told: Callable[[str, str, str], None]
     ) -> None:
-        """`told` is called with a fixed word, a text and this uplink's id when it goes down, comes back or
-        is refused.
-        """
-        self.id = options.id
-        self.state = UplinkState.CONNECTING
-        self.last_error = ""
-        self.statistics = UplinkStatistics()
+        """`told` as for Uplink."""
+        super().__init__(options.id, journal, told)
         self._connection_options = options
-        self._journal = journal
-        self._told = told
-        self._backoff = Backoff(RECONNECT_FIRST_S, RECONNECT_LIMIT_S)
         self._addresses: Sequence[Address] = (
             Address(options.host, options.port),
             *(Address(one.host, one.port or options.port) for one in options.fallback),
@@ -89,14 +54,13 @@ class BrokerUplink(ABC):
                 self._down(UplinkState.CONNECTING, "uplink_down", str(_first(errors)))
             except* RefusedError as errors:
                 self._down(UplinkState.REFUSED, "uplink_refused", str(_first(errors)))
-                pause = REFUSED_PAUSE_S
             except* _OtherFilesError:
                 log.info("uplink %s: certificates have changed; connecting anew", self.id)
                 pause = 0.0
             except* (OSError, ssl.SSLError) as errors:
                 text = f"a TLS file cannot be used: {_first(errors)}"
                 self._down(UplinkState.CONNECTING, "uplink_down", text)
-            await asyncio.sleep(self._backoff.next() if pause is None else pause)
+            await asyncio.sleep(self._pause() if pause is None else pause)
 
     @abstractmethod
     def _will(self) -> Will:
@@ -110,13 +74,13 @@ class BrokerUplink(ABC):
     def _tasks(self, connection: MqttConnection) -> Sequence[Coroutine[Any, Any, None]]:
         """What is done while the connection stands. They may raise MqttError and RefusedError, in groups."""
 
-    def _acknowledged(self, mid: int, reason: ReasonCode) -> None:  # noqa: B027 - not every uplink wants to know
+    def _acknowledged(self, mid: int, reason: ReasonCode) -> None:
         """The broker has, or refuses, the message with the id `mid`, if it was published at QoS 1."""
 
-    def _received(self, message: Received) -> None:  # noqa: B027 - not every uplink wants to know
+    def _received(self, message: Received) -> None:
         """A message came."""
 
-    def _before_connect(self) -> None:  # noqa: B027 - not every uplink wants to know
+    def _before_connect(self) -> None:
         """The socket stands, CONNECT follows. Called by another thread."""
 
     async def _session(self) -> None:
@@ -156,22 +120,6 @@ class BrokerUplink(ABC):
             else:
                 return connection
         raise MqttError("; ".join(failures))
-
-    def _up(self) -> None:
-        self.state = UplinkState.CONNECTED
-        self._backoff.reset()
-
-    def _over(self, message: str) -> None:
-        self.last_error = ""
-        log.warning("uplink %s: %s", self.id, message)
-        self._told("uplink_up", message, self.id)
-
-    def _down(self, state: UplinkState, kind: str, message: str) -> None:
-        self.state = state
-        if message != self.last_error:
-            log.warning("uplink %s: %s; the journal keeps what is to be sent", self.id, message)
-            self._told(kind, message, self.id)
-        self.last_error = message
 
     async def _until_other_files(self, before: Mapping[Path, int]) -> None:
         """A certificate is renewed before the old one ends; a connection that stands would not notice."""

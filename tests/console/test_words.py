@@ -13,7 +13,7 @@ from edge_agent.indicators.kpis import Missing
 from edge_agent.indicators.periods import PeriodKind
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, UnknownCause
-from edge_agent.uplinks.broker import UplinkState, UplinkStatistics
+from edge_agent.uplinks.uplink import UplinkState, UplinkStatistics
 from tests.house.documents import ROOT, text_of
 
 Words = dict[str, dict[str, str]]

@@ -15,9 +15,9 @@ from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Record
 from edge_agent.model.clock import CLOCK
-from edge_agent.uplinks import broker as module
-from edge_agent.uplinks.broker import UplinkState
+from edge_agent.uplinks import uplink as module
 from edge_agent.uplinks.mqtt import MqttUplink
+from edge_agent.uplinks.uplink import UplinkState
 from tests.field.certificates import Authority
 from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform

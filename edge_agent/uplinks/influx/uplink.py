@@ -14,19 +14,15 @@ from edge_agent.config.models import InfluxdbUplinkOptions
 from edge_agent.contract.messages import Status
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Entry
-from edge_agent.model.backoff import Backoff
 from edge_agent.model.clock import CLOCK
-from edge_agent.uplinks.broker import UplinkState, UplinkStatistics
 from edge_agent.uplinks.influx.database import Database, UnreachableError
 from edge_agent.uplinks.influx.lines import FieldValue, one_line
 from edge_agent.uplinks.influx.points import Points, Where
 from edge_agent.uplinks.influx.refusals import Refused, RefusedError, write_what_is_taken
+from edge_agent.uplinks.uplink import Uplink, UplinkState
 
 log = logging.getLogger(__name__)
 
-RETRY_FIRST_S, RETRY_LIMIT_S = 1.0, 60.0
-REFUSED_PAUSE_S = 60.0
-"""Pause after the database refused everything; what it refuses now it will refuse in a second, too."""
 HEALTH_EVERY_S = 10.0
 RECORDS = 200
 """So many records are read from the journal at once."""
@@ -38,7 +34,7 @@ SHOWN = 200
 """Characters of such a line that are told."""
 
 
-class InfluxUplink:
+class InfluxUplink(Uplink):
     """The cursor moves only when the database has said that it has everything up to there."""
 
     def __init__(
@@ -50,25 +46,17 @@ class InfluxUplink:
         status: Callable[[], Status],
         told: Callable[[str, str, str], None],
     ) -> None:
-        """`status` is asked for the gateway's health. `told` is called with a fixed word, a text and this
-        uplink's id when it goes down, comes back, is refused, or when lines are.
-        """
-        self.id = options.id
+        """`status` is asked for the gateway's health. `told` as for Uplink; also when lines are refused."""
+        super().__init__(options.id, journal, told)
         self.options = options
-        self.state = UplinkState.CONNECTING
-        self.last_error = ""
-        self.statistics = UplinkStatistics()
         self.points_written = 0
         """Points that the database has for certain, each counted once."""
         self.points_refused = 0
         self._points = Points(where)
         self._set_aside = data_dir / f"{options.id}.refused.lp"
-        self._journal = journal
         self._status = status
-        self._told = told
         self._told_refused: set[tuple[str, str]] = set()
         self._health_at = 0.0
-        self._backoff = Backoff(RETRY_FIRST_S, RETRY_LIMIT_S)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"influxdb {options.id}")
         self._database: Database | None = None
 
@@ -118,23 +106,22 @@ class InfluxUplink:
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() >= self._health_at
+            pause: float | None = None
             try:
                 refused = await loop.run_in_executor(self._thread, self._write, lines, self._health(), due)
             except UnreachableError as error:
-                pause = self._backoff.next() if error.retry_after_s is None else error.retry_after_s
+                pause = error.retry_after_s
                 self._down(UplinkState.CONNECTING, "uplink_down", str(error))
             except RefusedError as error:
-                pause = REFUSED_PAUSE_S
                 self._down(UplinkState.REFUSED, "uplink_refused", str(error))
             except OSError as error:
-                pause = self._backoff.next()
                 self._down(UplinkState.CONNECTING, "uplink_down", f"a file cannot be used: {error}")
             else:
                 self._up()
                 if due:
                     self._health_at = loop.time() + HEALTH_EVERY_S
                 return refused
-            await asyncio.sleep(pause)
+            await asyncio.sleep(self._pause() if pause is None else pause)
 
     def _health(self) -> str:
         status, journal = self._status(), self._journal
@@ -203,19 +190,9 @@ class InfluxUplink:
     def _up(self) -> None:
         if self.state is not UplinkState.CONNECTED:
             self.statistics.connects += 1
-        self.state = UplinkState.CONNECTED
-        self._backoff.reset()
+        super()._up()
         if self.last_error:
-            self.last_error = ""
-            log.warning("uplink %s: the database takes points again", self.id)
-            self._told("uplink_up", "the database takes points again", self.id)
-
-    def _down(self, state: UplinkState, kind: str, message: str) -> None:
-        self.state = state
-        if message != self.last_error:
-            log.warning("uplink %s: %s; the journal keeps what is to be sent", self.id, message)
-            self._told(kind, message, self.id)
-        self.last_error = message
+            self._over("the database takes points again")
 
     def _tell_refused(self, refused: Sequence[Refused]) -> None:
         """Told once for each reason, as a database that refuses one point refuses the next."""

@@ -10,7 +10,7 @@ from edge_agent.config.models import SparkplugUplinkOptions
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Entry
 from edge_agent.model.clock import CLOCK
-from edge_agent.uplinks.broker import BrokerUplink, UplinkState
+from edge_agent.uplinks.broker import BrokerUplink
 from edge_agent.uplinks.mqtt_connection import Address, MqttConnection, MqttError, Received, Will
 from edge_agent.uplinks.sparkplug import payloads
 from edge_agent.uplinks.sparkplug.host import PrimaryHost
@@ -20,6 +20,7 @@ from edge_agent.uplinks.sparkplug.plant import Plant
 from edge_agent.uplinks.sparkplug.session import Session
 from edge_agent.uplinks.sparkplug.told import told_by
 from edge_agent.uplinks.sparkplug.topics import SparkplugTopics, state_topic
+from edge_agent.uplinks.uplink import UplinkState
 
 CONFIRM_EVERY_S = 1.0
 """How often the broker is asked whether it has everything."""

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.uplinks.broker import UplinkState
-from edge_agent.uplinks.influx import uplink as module
+from edge_agent.uplinks import uplink as base_module
+from edge_agent.uplinks.uplink import UplinkState
 from tests.field.influx.answering import Answer, Answering, Written
 from tests.field.influx.bench import Bench
 
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETRY_FIRST_S", 0.05)
-    monkeypatch.setattr(module, "RETRY_LIMIT_S", 0.1)
-    monkeypatch.setattr(module, "REFUSED_PAUSE_S", 0.1)
+    monkeypatch.setattr(base_module, "RETRY_FIRST_S", 0.05)
+    monkeypatch.setattr(base_module, "RETRY_LIMIT_S", 0.1)
+    monkeypatch.setattr(base_module, "REFUSED_PAUSE_S", 0.1)
 
 
 def readings(written: list[Written]) -> list[str]:

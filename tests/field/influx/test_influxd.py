@@ -12,8 +12,8 @@ from edge_agent.contract.topics import RecordClass
 from edge_agent.model.batch import Batch
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.quality import bad
-from edge_agent.uplinks.broker import UplinkState
-from edge_agent.uplinks.influx import uplink as module
+from edge_agent.uplinks import uplink as base_module
+from edge_agent.uplinks.uplink import UplinkState
 from tests.field.certificates import Authority
 from tests.field.influx.bench import Bench
 from tests.field.influx.influxd import PASSWORD, USER, Influxd
@@ -22,9 +22,9 @@ from tests.house.documents import ROOT, blocks
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETRY_FIRST_S", 0.1)
-    monkeypatch.setattr(module, "RETRY_LIMIT_S", 0.3)
-    monkeypatch.setattr(module, "REFUSED_PAUSE_S", 0.3)
+    monkeypatch.setattr(base_module, "RETRY_FIRST_S", 0.1)
+    monkeypatch.setattr(base_module, "RETRY_LIMIT_S", 0.3)
+    monkeypatch.setattr(base_module, "REFUSED_PAUSE_S", 0.3)
 
 
 def test_readings_arrive_with_their_types_and_places(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from edge_agent.model.batch import Value
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.quality import bad
-from edge_agent.uplinks import broker as broker_module
+from edge_agent.uplinks import uplink as base_module
 from edge_agent.uplinks.sparkplug.schema import Payload
 from tests.field.mosquitto import Mosquitto
 from tests.field.sparkplug.bench import GROUP, NODE, Bench, left_behind, until
@@ -150,7 +150,7 @@ async def play(folder: Path, version: str) -> Evidence:
                 mark("host goes")
                 known = births()
                 await asyncio.to_thread(host.state, False, 3000)
-                await until(lambda: bench.uplink.state is broker_module.UplinkState.WAITING)
+                await until(lambda: bench.uplink.state is base_module.UplinkState.WAITING)
                 mark("waiting")
                 bench.add(batch("CNC-01", {"parts": 900}, SAID_AT + 900))
                 bench.add(batch("CNC-01", {"parts": 901}, SAID_AT + 901))
@@ -183,7 +183,7 @@ async def play(folder: Path, version: str) -> Evidence:
 def played(folder: Path, version: str) -> Evidence:
     """The scenario, without long pauses before a new connection."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(broker_module, "RECONNECT_FIRST_S", 0.1)
+        patch.setattr(base_module, "RETRY_FIRST_S", 0.1)
         evidence = asyncio.run(play(folder, version))
     assert evidence.kind(CONNECT)
     return evidence

@@ -9,9 +9,9 @@ import pytest
 
 from edge_agent.config.models import TlsOptions
 from edge_agent.model.link import LinkLevel
-from edge_agent.uplinks import broker as broker_module
-from edge_agent.uplinks.broker import UplinkState
+from edge_agent.uplinks import uplink as base_module
 from edge_agent.uplinks.sparkplug import uplink as module
+from edge_agent.uplinks.uplink import UplinkState
 from tests.field.certificates import Authority
 from tests.field.mosquitto import Mosquitto
 from tests.field.sparkplug.bench import GROUP, NODE, Bench, until
@@ -22,7 +22,7 @@ from tests.uplinks.sparkplug.lives import SAID_AT, batch, figures, state
 
 @pytest.fixture(autouse=True)
 def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_module, "RECONNECT_FIRST_S", 0.1)
+    monkeypatch.setattr(base_module, "RETRY_FIRST_S", 0.1)
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
