@@ -149,8 +149,6 @@ def stated_points(site: Site, definitions: Iterable[Definition]) -> dict[str, li
                 for one in definitions
             }
     except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return {}  # no statement has been made yet
         raise NoHistoryError(f"{site.data_dir}: no history can be read: {error}") from error
 
 

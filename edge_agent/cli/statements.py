@@ -231,7 +231,8 @@ def _archive(site: Site) -> Iterator[StatementArchive]:
     """The statements; what cannot be read ends the command."""
     try:
         with closing(StatementArchive(_history(site))) as archive:
-            archive.last_number()
+            if not archive.last_number():
+                _fail(f"{site.data_dir}: no statement has been made yet 尚无声明")
             yield archive
     except sqlite3.Error as error:
         _fail(f"{site.data_dir}: no statements can be read: {error}; has the agent run yet? 尚无运行记录")

@@ -1,6 +1,5 @@
 """What the page shows of the past, read from the disk: a machine's day, and statements of record."""
 
-import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import date, timedelta
@@ -70,12 +69,7 @@ def _key_figure(figure: KeyFigure) -> KeyFigureView:
 def newest_statements(site: Site) -> list[StatementView]:
     """The newest first; none before the first was made. Raises sqlite3.Error."""
     with closing(StatementArchive(history_file(site))) as archive:
-        try:
-            last = archive.last_number()
-        except sqlite3.OperationalError as error:
-            if "no such table" in str(error):
-                return []
-            raise
+        last = archive.last_number()
         kept = list(archive.numbers(max(1, last - STATEMENTS_SHOWN + 1), last))
     return [_statement(one) for one in reversed(kept)]
 

@@ -130,12 +130,7 @@ def _stated(site: Site, period: Period) -> list[Stated]:
     """What holds of each definition; nothing if no statement has ever been made."""
     order = {one.id: place for place, one in enumerate(site.definitions)}
     with closing(StatementArchive(history_file(site))) as archive:
-        try:
-            kept = list(archive.in_force(SCHEMA, PeriodKind.MONTH, period.from_ms, period.to_ms))
-        except sqlite3.OperationalError as error:
-            if "no such table" not in str(error):
-                raise
-            kept = []
+        kept = list(archive.in_force(SCHEMA, PeriodKind.MONTH, period.from_ms, period.to_ms))
     kept.sort(key=lambda one: (order.get(one.subject, len(order)), one.subject))
     return [Stated(one, _message(one)) for one in kept]
 

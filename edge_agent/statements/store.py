@@ -122,13 +122,13 @@ class StatementArchive:
 
     def last_number(self) -> int:
         """The number of the newest statement; 0 before the first."""
-        (number,) = self._db.execute("SELECT coalesce(max(number), 0) FROM statements").fetchone()
+        (number,) = next(self._rows("SELECT coalesce(max(number), 0) FROM statements"), (0,))
         return int(number)
 
     def _all(self, condition: str, *values: str | int | None) -> Iterator[Kept]:
-        rows = self._db.execute(
+        rows = self._rows(
             f"SELECT {_COLUMNS} FROM statements WHERE {condition} ORDER BY number",  # noqa: S608 - from above
-            values,
+            *values,
         )
         for *names, from_ms, to_ms, digest, said, signature, signed, lines, by in rows:
             number, schema, subject, kind = names
@@ -137,6 +137,14 @@ class StatementArchive:
             yield Kept(
                 number, schema, subject, kind, from_ms, to_ms, digest, said, signature, what, evidence, by
             )
+
+    def _rows(self, query: str, *values: str | int | None) -> Iterator[Any]:
+        try:
+            return self._db.execute(query, values)
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            return iter(())  # no statement has been made yet
 
     def close(self) -> None:
         self._db.close()

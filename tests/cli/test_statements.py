@@ -2,6 +2,8 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -195,3 +197,14 @@ def test_export_and_verify(plant: Path) -> None:
     assert (nothing.exit_code, (plant / "none.json").exists()) == (1, False)
     (plant / "data" / KEY_FILE).unlink()
     assert run("statements", "key", config).exit_code == 1, "looking makes no key"
+
+
+@pytest.mark.parametrize("with_table", [True, False])
+def test_what_was_never_stated_cannot_be_listed(plant: Path, with_table: bool) -> None:
+    if not with_table:
+        with closing(sqlite3.connect(plant / "data" / "history.db")) as history:
+            history.execute("DROP TABLE statements")
+            history.commit()
+    done = run("statements", "list", plant / "agent.yaml")
+    assert done.exit_code == 1
+    assert "no statement has been made yet" in done.output
