@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,14 @@ from edge_agent.uplinks import uplink as module
 from edge_agent.uplinks.mqtt import MqttUplink
 from edge_agent.uplinks.uplink import UplinkState
 from tests.field.certificates import Authority
+from tests.field.delivery import Delivery
 from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform
 
 ROOT = "fta/v1/330300/91330300MA00DEM06A/gw-test"
 
 
-class Bench:
+class Bench(Delivery[MqttUplink]):
     """A journal and one uplink over it."""
 
     def __init__(self, folder: Path, port: int, **options: Any) -> None:
@@ -44,24 +44,6 @@ class Bench:
         for _ in range(count):
             event = Event(time=1, kind="k", subject="s", message=str(self.journal.appended))
             self.journal.append(Record(record_class, "M1", encode(event)))
-
-    async def until(self, condition: Callable[[], bool], limit: float = 20.0) -> None:
-        async with asyncio.timeout(limit):
-            while not condition():
-                await asyncio.sleep(0.01)
-
-    def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        async def main() -> None:
-            self.journal.start()
-            task = asyncio.create_task(self.uplink.run())
-            try:
-                await work()
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                await self.journal.close()
-
-        asyncio.run(main())
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])

@@ -1,7 +1,7 @@
 """A journal and one InfluxDB uplink over it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from edge_agent.model.clock import CLOCK
 from edge_agent.model.equipment import Equipment
 from edge_agent.uplinks.influx.points import Where
 from edge_agent.uplinks.influx.uplink import InfluxUplink
+from tests.field.delivery import Delivery
 
 WHERE = Where(
     "91330300MA00DEM06A",
@@ -28,7 +29,7 @@ WHERE = Where(
 )
 
 
-class Bench:
+class Bench(Delivery[InfluxUplink]):
     """`told` has what the uplink said, as kind and message."""
 
     def __init__(self, folder: Path, url: str, **options: Any) -> None:
@@ -62,24 +63,6 @@ class Bench:
     def read_many(self, count: int) -> None:
         for number in range(count):
             self.read({"speed": 0.5 + number, "parts": number})
-
-    def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        async def main() -> None:
-            self.journal.start()
-            task = asyncio.create_task(self.uplink.run())
-            try:
-                await work()
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                await self.journal.close()
-
-        asyncio.run(main())
-
-    async def until(self, condition: Callable[[], bool], limit: float = 20.0) -> None:
-        async with asyncio.timeout(limit):
-            while not condition():
-                await asyncio.sleep(0.01)
 
     async def delivered(self, limit: float = 30.0) -> None:
         async with asyncio.timeout(limit):
