@@ -1,7 +1,6 @@
 """When the page is loaded, when it cannot listen, and how it ends."""
 
 import asyncio
-import logging
 import socket
 import subprocess
 import sys
@@ -52,7 +51,6 @@ def test_the_agent_goes_on_without_a_page_until_its_port_is_free(
     tmp_path: Path, taken: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(server, "AGAIN_S", 0.1)
-    caplog.set_level(logging.ERROR, logger="edge_agent")  # whatever a command that ran before has set
     port = port_of(taken)
 
     async def main() -> int:

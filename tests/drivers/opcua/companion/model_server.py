@@ -63,8 +63,6 @@ _PARTS: Sequence[tuple[str, str, str, str, str, int]] = (
 _OPTIONAL = {"ProductionStatisticsType", "StackElementLightType"}
 """Types of which the optional nodes are made, too."""
 
-logging.disable(logging.CRITICAL)
-
 
 class _Model:
     def __init__(self) -> None:
@@ -144,6 +142,7 @@ async def _serve(pipe: Connection) -> None:
 
 
 def _main(pipe: Connection) -> None:
+    logging.disable(logging.CRITICAL)
     asyncio.run(_serve(pipe))
 
 
