@@ -3,52 +3,43 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Coroutine
+from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import astuple, dataclass
-from typing import Any
-from zoneinfo import ZoneInfo
+from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
-from edge_agent.acquisition.link import EvidenceHour, LinkTracker
 from edge_agent.acquisition.supervisor import ConnectionSupervisor, phases
+from edge_agent.config.difference import Difference
 from edge_agent.config.models import (
     AnyUplinkOptions,
     InfluxdbUplinkOptions,
     JournalOptions,
     SparkplugUplinkOptions,
 )
-from edge_agent.config.site import Site, counting, stale_after_ms, tag_sets
+from edge_agent.config.site import Site, tag_sets
 from edge_agent.console.watch import Watch
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Status
 from edge_agent.contract.topics import RecordClass
 from edge_agent.driver import DriverError, load_driver
 from edge_agent.figures import Figures
-from edge_agent.indicators.accounts import Account
 from edge_agent.indicators.connected import ConnectedVersions
 from edge_agent.indicators.registers import RegisterVersions
-from edge_agent.indicators.running_day import RunningDay
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.limits import Limits
 from edge_agent.journal.lock import DataDirLock
 from edge_agent.journal.store import Record
 from edge_agent.keeping import HistoryKeeper
+from edge_agent.machines import EquipmentView, Machines
 from edge_agent.model.batch import Batch
 from edge_agent.model.clock import CLOCK
-from edge_agent.model.equipment import Equipment
-from edge_agent.model.link import LinkLevel
-from edge_agent.model.state import MachineState, StateWithCause, UnknownCause
+from edge_agent.model.options import ConnectionOptions
+from edge_agent.parts import Parts
 from edge_agent.recording import Recorder, connected
+from edge_agent.reloading import NotWhileRunningError, Reloader
 from edge_agent.sharing.publishing import publish_capacity
-from edge_agent.sharing.recording import SessionRecorder
 from edge_agent.statements.keys import signing_key
-from edge_agent.states.counters import Counters, Number
-from edge_agent.states.history import GATEWAY_DOWN
-from edge_agent.states.late import Late, LateReadings, Refusal
-from edge_agent.states.production import ProductionTally
-from edge_agent.states.tracker import Interval, StateTracker
 from edge_agent.uplinks.influx.points import where_of
 from edge_agent.uplinks.influx.uplink import InfluxUplink
 from edge_agent.uplinks.mqtt import MqttUplink
@@ -56,8 +47,6 @@ from edge_agent.uplinks.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
-EVIDENCE_KEEP_MS = 31 * 86_400_000
-"""How far back evidence is looked at: the longest month."""
 HOUSEKEEPING_S = 1.0
 ALIVE_EVERY_S = 5.0
 """How often the agent notes that it is alive; what a kill leaves open is accounted for from there."""
@@ -65,25 +54,13 @@ CLOCK_STEP_MS = 1000
 DRAIN_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class EquipmentView:
-    """What the agent knows of one equipment now."""
-
-    equipment: Equipment
-    state: StateWithCause
-    since_ms: int
-    link: LinkLevel
-    age_ms: int | None
-    """Since its newest batch; None before the first."""
-    today: Account
-    """Where its time went since midnight by the site's clocks."""
-
-
 class Agent:
     """One running agent. `start`, then `stop`; `failed` ends if a part that must not end does."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, configuration: Path) -> None:
         """Put everything together and take the data folder. Does not connect anywhere.
+
+        `configuration` is where `site` was read from, and will be read from when it is asked for.
 
         Raises DataDirBusyError, JournalFormatError, KeyFileError, sqlite3.Error, OSError (a file of the
         configuration that has gone since it was checked).
@@ -96,7 +73,7 @@ class Agent:
             self._keep_configuration()
             self.journal = Journal(
                 site.data_dir / "journal.db",
-                {u.id: carried(u) for u in site.uplinks},
+                _cursors(site),
                 journal_limits(site.journal),
             )
             self.recorder = Recorder(site, self._key, self.journal)
@@ -109,22 +86,25 @@ class Agent:
         self.started_ms = CLOCK.now_ms()
         self._watch = Watch() if site.console is not None else None
         """What the page shows and nobody else keeps."""
-        self.tracker = StateTracker(self._state_changed)
-        self._late = LateReadings()
         self._save_soon = asyncio.Event()
-        self._said: dict[str, tuple[StateWithCause, LinkLevel]] = {}
-        self._by_connection = {c.id: [e.id for e in c.equipment] for c in site.connections}
-        enabled = [c for c in site.connections if c.enabled]
-        self._connected = [e for c in enabled for e in self._by_connection[c.id]]
-        self._start_tracking()
-        self.figures = Figures(site, self._keeper, self._links, self.tracker, self._append, self._key)
-        self.supervisors = [
-            ConnectionSupervisor(load_driver(c.driver)(c, tag_sets(c)), self, phase)
-            for c, phase in zip(enabled, phases(len(enabled)), strict=True)
-        ]
         self._journal_failed = False
-        self._acquisition: list[asyncio.Task[None]] = []
-        self._services: list[asyncio.Task[None]] = []
+        self._parts = Parts()
+        self.reloader = Reloader(configuration, self.follow, self._refused)
+        self._busy = asyncio.Lock()
+        """Held while the history is saved, so that nothing ends amid it."""
+        self.machines = Machines(site, self._keeper, self._append, self._event)
+        self.figures = self._figures()
+        enabled = [c for c in site.connections if c.enabled]
+        self.supervisors = [
+            self._supervisor(c, phase) for c, phase in zip(enabled, phases(len(enabled)), strict=True)
+        ]
+
+    def _supervisor(self, options: ConnectionOptions, phase: float) -> ConnectionSupervisor:
+        return ConnectionSupervisor(load_driver(options.driver)(options, tag_sets(options)), self, phase)
+
+    def _figures(self) -> Figures:
+        machines = self.machines
+        return Figures(self.site, self._keeper, machines.links, machines.tracker, self._append, self._key)
 
     def _uplink(self, options: AnyUplinkOptions) -> Uplink:
         if isinstance(options, InfluxdbUplinkOptions):
@@ -147,54 +127,14 @@ class Agent:
         with closing(ConnectedVersions(path)) as versions:
             versions.keep(connected(self.site), now)
 
-    def _start_tracking(self) -> None:
-        now = CLOCK.now_ms()
-        history = self._keeper.history
-        since = history.resume(now)
-        self.resumed_after_ms = max(0, now - since)
-        """Time for which nobody can say what the machines did, because the agent was not running."""
-        self._sessions = SessionRecorder(self.site.sharing, self.site.data_dir / "history.db", since)
-        self._today = RunningDay(ZoneInfo(self.site.gateway.timezone), now)
-        for item in self.site.register.equipment:
-            self._today.count(item.id, history.columns(item.id, self._today.from_ms, since), since)
-        stale_ms = stale_after_ms(self.site)
-        for connection in self.site.connections:
-            for equipment in connection.equipment:
-                stale, name = stale_ms[equipment.id], equipment.id
-                self.tracker.add(name, equipment.states, stale, GATEWAY_DOWN, since)
-                period = min((t.period or connection.period for t in equipment.tags), default=0.0)
-                self._late.add(name, self.tracker.rules(name), stale, round(1000 * period))
-        for item in self.site.register.equipment:
-            if item.id not in stale_ms:
-                self.tracker.add(item.id, (), 0, GATEWAY_DOWN, since)
-        self._links = LinkTracker(
-            stale_ms,
-            [EvidenceHour(*row) for row in history.evidence(now - EVIDENCE_KEEP_MS)],
-            EVIDENCE_KEEP_MS,
-        )
-        self._counters = Counters(
-            [e for c in self.site.connections for e in c.equipment],
-            history.counters(),
-            self._counter_reset,
-        )
-        self._production = ProductionTally(counting(self.site), history.production_counters())
-        self._keeper.note(self.tracker.open_intervals())
-        configured = {name for names in self._by_connection.values() for name in names}
-        registered = [e.id for e in self.site.register.equipment]
-        disabled = configured.difference(self._connected)
-        self.tracker.lost(self._connected, UnknownCause.NO_DATA, now)
-        self.tracker.lost(disabled, UnknownCause.DISABLED, now)
-        self.tracker.lost([e for e in registered if e not in configured], UnknownCause.NOT_CONNECTED, now)
-
     async def start(self) -> None:
         """Start acquisition, uplinks and housekeeping; returns at once."""
         self.journal.start()
-        now = CLOCK.now_ms()
         self._event(
             "agent_started",
             f"version {__version__}",
             configuration=self.site.digest,
-            down_ms=self.resumed_after_ms,
+            down_ms=self.machines.resumed_after_ms,
         )
         if self.recorder.key_before is not None:
             self._event(
@@ -203,53 +143,59 @@ class Agent:
                 before=self.recorder.key_before,
                 after=self._key.public,
             )
-        self._append(RecordClass.REGISTER, "", messages.register(self.site.register, now))
-        for equipment in self.site.register.equipment:
-            self._announce(equipment.id, now)
-        self._services = [
-            *(_named(f"uplink {u.id}", u.run()) for u in self.uplinks),
-            _named("housekeeping", self._keep_house()),
-            _named("statements", self.recorder.run()),
-            _named("history", self._keeper.tend()),
-            *(_named(name, work) for name, work in self.figures.services().items()),
-            *self._capacity(),
-            *self._console(),
-        ]
-        self._acquisition = [_named(f"connection {s.id}", s.run()) for s in self.supervisors]
+        self._send_register()
+        self.machines.announce_every()
+        for uplink in self.uplinks:
+            self._parts.begin(_uplink(uplink.id), uplink.run())
+        self._parts.begin("housekeeping", self._keep_house())
+        self._parts.begin("history", self._keeper.tend())
+        self._parts.begin("reloader", self.reloader.run(lambda: self.site.follow_files))
+        self._begin_services()
+        self._begin_console()
+        for supervisor in self.supervisors:
+            self._parts.begin(_connection(supervisor.id), supervisor.run())
 
-    def _capacity(self) -> list[asyncio.Task[None]]:
-        """What publishes idle capacity: nothing, unless the configuration asks for it."""
+    def _begin_services(self) -> None:
+        """What is made anew with each configuration."""
+        services = {"statements": self.recorder.run(), **self.figures.services()}
         sharing = self.site.sharing
-        if sharing is None or not sharing.publish_capacity:
-            return []
-        return [_named("capacity", publish_capacity(self.site, sharing, self._append))]
+        if sharing is not None and sharing.publish_capacity:
+            services["capacity"] = publish_capacity(self.site, sharing, self._append)
+        for name, work in services.items():
+            self._parts.begin(name, work)
+        self._services = list(services)
 
-    def _console(self) -> list[asyncio.Task[None]]:
-        """What serves the page: nothing, and nothing is loaded, unless the configuration asks for it."""
-        if self.site.console is None or self._watch is None:
-            return []
-        from edge_agent.console.server import serve
+    async def _end_services(self) -> None:
+        await self._parts.end(self._services)
+        await asyncio.to_thread(self.recorder.close)
 
-        return [_named("console", serve(self, self.site.console, self._watch))]
+    def _begin_console(self) -> None:
+        """Serve the page; nothing is loaded for it unless the configuration asks for one."""
+        if self.site.console is not None and self._watch is not None:
+            from edge_agent.console.server import serve
+
+            self._parts.begin("console", serve(self, self.site.console, self._watch))
+
+    def _send_register(self) -> None:
+        self._append(RecordClass.REGISTER, "", messages.register(self.site.register, CLOCK.now_ms()))
 
     async def failed(self) -> None:
         """Wait until a part ends that must not; raises what ended it."""
-        tasks = [*self._services, *self._acquisition]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await self._parts.failed()
 
     async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Stop acquisition, give uplinks up to `drain_s` to deliver, and close everything."""
-        await _end(self._acquisition)
+        async with self._busy:
+            await self._parts.end(_connection(one.id) for one in self.supervisors)
         self._event("agent_stopped", f"version {__version__}")
         await self._drain(drain_s)
-        await _end(self._services)
+        async with self._busy:
+            await self._parts.end_all()
         self.recorder.close()
         await self.journal.close()
-        await self._save_history()
+        await self.machines.save()
         self._keeper.close()
-        self._sessions.close()
+        self.machines.close()
         self._lock.release()
 
     async def _drain(self, limit_s: float) -> None:
@@ -261,68 +207,135 @@ class Agent:
             left = {u.id: self.journal.depth(u.id) for u in self.uplinks}
             log.info("left in the journal for the next start: %s", left)
 
+    @property
+    def resumed_after_ms(self) -> int:
+        """Time for which nobody can say what the machines did, because the agent was not running."""
+        return self.machines.resumed_after_ms
+
     def view(self) -> list[EquipmentView]:
         """Every registered equipment as it is now, in the register's order."""
-        now = CLOCK.now_ms()
-        views = []
-        for equipment in self.site.register.equipment:
-            current = self.tracker.current(equipment.id)
-            views.append(
-                EquipmentView(
-                    equipment=equipment,
-                    state=current.state,
-                    since_ms=current.since_ms,
-                    link=self._links.level(equipment.id, now),
-                    age_ms=None if current.heard_ms is None else now - current.heard_ms,
-                    today=self._today.account(equipment.id, current, now),
-                )
+        return self.machines.view()
+
+    # Another configuration.
+
+    async def follow(self, site: Site) -> Difference:
+        """Go over to another configuration; returns what that has changed. Only what differs is touched: of
+        connections and uplinks that stay the same, nothing is closed and no reading is lost.
+
+        Raises NotWhileRunningError, which has changed nothing. Any other error ends the agent.
+        """
+        difference = Difference.between(self.site, site)
+        if difference.needs_restart:
+            raise NotWhileRunningError(
+                f"{', '.join(difference.needs_restart)}: changed only by a restart; the running configuration"
+                " stays as it is 需重启后生效"
             )
-        return views
+        if difference:
+            async with self._busy:
+                await self._change(site, difference)
+        return difference
+
+    def _refused(self, reason: str) -> None:
+        self._event("configuration_refused", reason)
+
+    async def _change(self, site: Site, difference: Difference) -> None:
+        ended = difference.connections.ended
+        await self._parts.end(map(_connection, ended))
+        await self._end_services()
+        self.machines.ended_by(site, ended)
+        await self.machines.save()
+        kept = await self.machines.kept_for(site)
+        before, self.site = self.site, site
+        await asyncio.to_thread(self._keep_configuration)
+        # From here to the end of `follow` nothing is awaited, so that no batch comes between.
+        self.machines.follow(site, ended, kept)
+        self.figures = self._figures()
+        self.recorder = Recorder(site, self._key, self.journal)
+        self._begin_services()
+        self._change_connections(difference)
+        if "register" in difference.sections:
+            self._send_register()
+        self.machines.announce_every()
+        await self._change_uplinks(before)
+        if "console" in difference.sections:
+            await self._parts.end(["console"])
+            self._watch = self._watch or (Watch() if site.console is not None else None)
+            self._begin_console()
+        log.warning("configuration changed: %s", difference)
+        self._event(
+            "configuration_changed",
+            str(difference),
+            before=before.digest,
+            after=site.digest,
+            changes=str(difference),
+        )
+
+    def _change_connections(self, difference: Difference) -> None:
+        begun = [c for c in self.site.connections if c.enabled and c.id in difference.connections.begun]
+        new = [self._supervisor(c, phase) for c, phase in zip(begun, phases(len(begun)), strict=True)]
+        by_id = {one.id: one for one in self.supervisors if one.id not in difference.connections.ended}
+        by_id |= {one.id: one for one in new}
+        self.supervisors = [by_id[c.id] for c in self.site.connections if c.id in by_id]
+        for supervisor in new:
+            self._parts.begin(_connection(supervisor.id), supervisor.run())
+
+    async def _change_uplinks(self, before: Site) -> None:
+        """End those that are no longer as they were, and begin those that are new or otherwise."""
+        was = {options.id: (options, self._told_of(options, before)) for options in before.uplinks}
+        now = {options.id: (options, self._told_of(options, self.site)) for options in self.site.uplinks}
+        await self._parts.end(_uplink(name) for name, one in was.items() if now.get(name) != one)
+        if _cursors(before) != _cursors(self.site) or before.journal != self.site.journal:
+            await self.journal.follow(_cursors(self.site), journal_limits(self.site.journal))
+        by_id = {one.id: one for one in self.uplinks if now.get(one.id) == was[one.id]}
+        new = {o.id: self._uplink(o) for o in self.site.uplinks if o.id not in by_id}
+        self.uplinks = [(by_id | new)[options.id] for options in self.site.uplinks]
+        for name, uplink in new.items():
+            self._parts.begin(_uplink(name), uplink.run())
+
+    def _told_of(self, options: AnyUplinkOptions, site: Site) -> object:
+        """What an uplink has been told of the site when it was made."""
+        if isinstance(options, InfluxdbUplinkOptions):
+            return where_of(site)
+        if isinstance(options, SparkplugUplinkOptions):
+            from edge_agent.uplinks.sparkplug.plant import plant_of
+
+            return plant_of(site, __version__)
+        return None
 
     # What connections report (acquisition.supervisor.Sink).
 
     def batch(self, batch: Batch) -> None:
-        self._links.batch(batch)
-        batch = self._counters.batch(batch)
+        batch = self.machines.batch(batch)
         self.readings += len(batch.tags)
-        if self._counters.urgent:
+        if self.machines.urgent:
             self._save_soon.set()
-        self._production.batch(batch)
-        self.tracker.batch(batch)
-        self._late.batch(batch)
-        self._sessions.batch(batch)
         if self._watch is not None:
             self._watch.batch(batch)
         if batch.tags:
             body = messages.encode(messages.telemetry(batch))
             self.journal.append(Record(RecordClass.READINGS, batch.equipment, body, len(batch.tags)))
-        self._announce(batch.equipment, batch.received_ms)
+        self.machines.announce(batch.equipment, batch.received_ms)
 
     def opened(self, connection: str) -> None:
         if self._watch is not None:
             self._watch.opened(connection, CLOCK.now_ms())
-        self._links.opened(self._by_connection[connection])
+        self.machines.opened(connection)
         self._event("connection_open", "the endpoint accepts the connection", connection)
-        self._announce_all(connection)
+        self.machines.announce_all(connection)
 
     def lost(self, connection: str, error: DriverError) -> None:
         if self._watch is not None:
             self._watch.lost(connection, error, CLOCK.now_ms())
-        equipment = self._by_connection[connection]
-        self._links.lost(equipment)
-        self._production.lost(equipment)
-        self.tracker.lost(equipment, error.cause, CLOCK.now_ms())
+        self.machines.lost(connection, error)
         self._event("connection_lost", str(error), connection, cause=error.cause.value)
-        self._announce_all(connection)
+        self.machines.announce_all(connection)
 
     def equipment_failed(self, connection: str, equipment: str, error: DriverError) -> None:
         if self._watch is not None:
             self._watch.equipment_failed(connection, equipment, error, CLOCK.now_ms())
-        self._links.failed(equipment)
-        self._production.lost([equipment])
-        self.tracker.lost([equipment], error.cause, CLOCK.now_ms())
+        self.machines.equipment_failed(equipment, error)
         self._event("equipment_lost", str(error), equipment, cause=error.cause.value, connection=connection)
-        self._announce(equipment, CLOCK.now_ms())
+        self.machines.announce(equipment, CLOCK.now_ms())
 
     def limit_crossed(self, connection: str, crossing: Crossing) -> None:
         detail: dict[str, str | float] = {
@@ -337,42 +350,6 @@ class Agent:
             self._event("diagnostics_normal", str(crossing), connection, **detail)
 
     # What becomes of it.
-
-    def _counter_reset(self, equipment: str, tag: str, before: Number, after: Number) -> None:
-        self._production.reset(equipment, tag)
-        self._event(
-            "counter_reset",
-            f"{tag} was {before} and is now {after}",
-            equipment,
-            tag=tag,
-            before=before,
-            after=after,
-        )
-
-    def _state_changed(self, ended: Interval, begun: Interval) -> None:
-        self._keeper.note((ended, begun))
-        self._today.ended(ended)
-        self._late.ended(ended)
-        self._sessions.state_changed(begun)
-        before, now = ended.state.state, begun.state.state
-        if now is MachineState.ALARM:
-            self._event("alarm_begun", begun.state.cause, begun.equipment)
-        elif before is MachineState.ALARM:
-            self._event("alarm_ended", ended.state.cause, begun.equipment)
-
-    def _announce_all(self, connection: str) -> None:
-        now = CLOCK.now_ms()
-        for equipment in self._by_connection[connection]:
-            self._announce(equipment, now)
-
-    def _announce(self, equipment: str, now_ms: int) -> None:
-        """Send state and link level of an equipment if one of them changed."""
-        current = self.tracker.current(equipment)
-        level = self._links.level(equipment, now_ms)
-        if self._said.get(equipment) != (current.state, level):
-            self._said[equipment] = (current.state, level)
-            message = messages.state(equipment, current.state, current.since_ms, level, now_ms)
-            self._append(RecordClass.STATES, equipment, message)
 
     def _event(self, kind: str, message: str, subject: str = "", **detail: str | float) -> None:
         event = messages.Event(
@@ -406,18 +383,23 @@ class Agent:
             with suppress(TimeoutError):
                 async with asyncio.timeout(HOUSEKEEPING_S):
                     await self._save_soon.wait()
-            self._follow_clock()
-            now = CLOCK.now_ms()
-            self.tracker.check_stale(now)
-            for equipment in self._connected:
-                self._announce(equipment, now)
-            self._tell_of_journal()
-            if self._keeper.unsaved or self._save_soon.is_set() or loop.time() - saved_at > ALIVE_EVERY_S:
-                self._save_soon.clear()
-                await self._save_history()
-                saved_at = loop.time()
-            if not self._keeper.unsaved:
-                await self._fill_unknown_time()
+            async with self._busy:
+                self._follow_clock()
+                self.machines.look()
+                self._tell_of_journal()
+                long_ago = loop.time() - saved_at > ALIVE_EVERY_S
+                if self._keeper.unsaved or self._save_soon.is_set() or long_ago:
+                    self._save_soon.clear()
+                    await self.machines.save()
+                    saved_at = loop.time()
+                if not self._keeper.unsaved:
+                    await self._fill_unknown_time()
+
+    async def _fill_unknown_time(self) -> None:
+        try:
+            await self.machines.fill_unknown_time()
+        except sqlite3.Error as error:
+            log.error("history: cannot write late data (%s); tried again", error)
 
     def _tell_of_journal(self) -> None:
         """Say once that the disk takes nothing, and once that it does again."""
@@ -435,56 +417,8 @@ class Agent:
         step = CLOCK.follow_forward()
         if step:
             log.warning("the system clock was set forward by %.1f s", step / 1000)
-            self.tracker.clock_stepped(before, CLOCK.now_ms())
+            self.machines.tracker.clock_stepped(before, CLOCK.now_ms())
             self._event("clock_step", "the system clock was set forward", step_ms=step)
-
-    async def _save_history(self) -> None:
-        now = CLOCK.now_ms()
-        if not await self._sessions.save(self._keeper):
-            return
-        # Totals and what was counted of them go together, or a piece would be counted twice or not at all.
-        counters, production = self._counters.take_changed(), self._production.take_changed()
-        evidence = map(astuple, self._links.take_changed())
-        if not await self._keeper.save(evidence, counters, now, production):
-            self._counters.not_kept(counters)
-            self._production.not_kept(production)
-
-    async def _fill_unknown_time(self) -> None:
-        """Fill it with what came late. Nothing may wait to be written: it would be written over that."""
-        for late in self._late.due(CLOCK.now_ms()):
-            try:
-                await self._fill(late)
-            except sqlite3.Error as error:
-                log.error("history: cannot write late data (%s); tried again", error)
-
-    async def _fill(self, late: Late | Refusal) -> None:
-        if isinstance(late, Refusal):
-            self._event(
-                "late_data_refused",
-                f"readings that came late are not used: the controller's clock is off by {late.offset_ms} ms",
-                late.equipment,
-                offset_ms=late.offset_ms,
-            )
-            return
-        history, name = self._keeper.history, late.equipment
-        filled = await self._keeper.run(late.fill, history)
-        self._late.done(late)
-        if filled:
-            before, closed_ms = self._today.closed(name), self.tracker.current(name).since_ms
-            unsaved = self._keeper.unsaved
-            columns = await self._keeper.run(history.columns, name, self._today.from_ms, closed_ms, unsaved)
-            self._today.recount(name, before, columns, closed_ms)
-            ends = [one.end_ms for one in filled if one.end_ms is not None]
-            self._event(
-                "late_data",
-                "what the machine did while it was not heard is known now",
-                late.equipment,
-                **{
-                    "from": filled[0].start_ms,
-                    "to": ends[-1],
-                    "ms": sum(ends) - sum(o.start_ms for o in filled),
-                },
-            )
 
 
 def carried(uplink: AnyUplinkOptions) -> frozenset[RecordClass]:
@@ -503,11 +437,13 @@ def journal_limits(options: JournalOptions) -> Limits:
     )
 
 
-def _named(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    return asyncio.create_task(work, name=name)
+def _cursors(site: Site) -> Mapping[str, frozenset[RecordClass]]:
+    return {options.id: carried(options) for options in site.uplinks}
 
 
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+def _connection(name: str) -> str:
+    return f"connection {name}"
+
+
+def _uplink(name: str) -> str:
+    return f"uplink {name}"

@@ -33,6 +33,7 @@ class HistoryKeeper:
 
     def __init__(self, path: Path) -> None:
         """Raises as History does."""
+        self.path = path
         self.history = History(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
         self._intervals: list[Interval] = []

@@ -57,6 +57,11 @@ class LinkTracker:
             link.hours[hour.hour_ms] = _Hour(hour.good_readings, hour.last_good_ms, hour.minutes)
             link.last_good_ms = max(link.last_good_ms or 0, hour.last_good_ms)
 
+    def take_over(self, equipment: str, other: "LinkTracker") -> None:
+        """Go on with `equipment` where `other` is with it."""
+        if equipment in other._links:
+            self._links[equipment] = other._links[equipment]
+
     def opened(self, equipment: Collection[str]) -> None:
         for name in equipment:
             self._links[name].open = True

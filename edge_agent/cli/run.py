@@ -12,7 +12,7 @@ import click
 
 from edge_agent.agent import DRAIN_S, Agent
 from edge_agent.cli.memory import give_back
-from edge_agent.cli.signals import stop_on_signal
+from edge_agent.cli.signals import on_hangup, stop_on_signal
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
 from edge_agent.journal.lock import DataDirBusyError
@@ -34,10 +34,10 @@ def load_or_exit(path: Path) -> Site:
         sys.exit(EXIT_CONFIG)
 
 
-def make_or_exit(site: Site) -> Agent:
+def make_or_exit(site: Site, configuration: Path) -> Agent:
     """The agent, or the reason why it cannot start on standard error and exit status 1."""
     try:
-        return Agent(site)
+        return Agent(site, configuration)
     except (DataDirBusyError, JournalFormatError, KeyFileError, sqlite3.Error, OSError) as error:
         click.echo(f"edge-agent cannot start: {error}", err=True)
         sys.exit(EXIT_FAILED)
@@ -82,6 +82,8 @@ async def until_stopped(agent: Agent, stop: asyncio.Event, drain_s: float = DRAI
 def run(config: Path, log_level: str) -> None:
     """Run the agent on CONFIG, a YAML file or a folder of them, until Ctrl-C or SIGTERM.
 
+    SIGHUP (systemctl reload) takes over what was changed in CONFIG; a wrong one changes nothing.
+
     Exit status: 0 stopped, 1 cannot start or failed, 2 wrong configuration.
     """
     logging.basicConfig(
@@ -93,7 +95,8 @@ def run(config: Path, log_level: str) -> None:
 
     async def work() -> int:
         stop = stop_on_signal()
-        agent = make_or_exit(site)
+        agent = make_or_exit(site, config)
+        on_hangup(agent.reloader.ask)
         give_back()
         log.info(
             "gateway %s: %d equipment registered, %d connections, data in %s",

@@ -1,7 +1,8 @@
-"""How a command is told to stop."""
+"""How a command is told to stop, or to read its configuration again."""
 
 import asyncio
 import signal
+from collections.abc import Callable
 
 
 def stop_on_signal() -> asyncio.Event:
@@ -11,3 +12,9 @@ def stop_on_signal() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+def on_hangup(call: Callable[[], None]) -> None:
+    """Call when SIGHUP comes, which Windows does not have."""
+    if hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, call)

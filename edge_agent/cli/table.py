@@ -6,9 +6,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edge_agent.agent import Agent, EquipmentView
+from edge_agent.agent import Agent
 from edge_agent.cli.words import counts_text, rate_text
 from edge_agent.indicators.accounts import Account
+from edge_agent.machines import EquipmentView
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState
 from edge_agent.words import LINKS, STATES

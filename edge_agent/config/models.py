@@ -466,6 +466,9 @@ class Configuration(Options):
     )
     sharing: SharingOptions | None = Field(default=None, description="Machines that tenants share")
     console: ConsoleOptions | None = Field(default=None, description="The agent's own page; default: none")
+    follow_files: bool = Field(
+        default=False, description="Take over changes of these files by itself; else on SIGHUP"
+    )
 
 
 def configuration_model(drivers: Mapping[str, type[AnyDriver]]) -> type[Configuration]:

@@ -65,6 +65,8 @@ class Site:
     calendars: Mapping[str, CalendarOptions] = field(repr=False)
     sharing: SharingOptions | None = field(repr=False)
     console: ConsoleOptions | None = field(repr=False)
+    follow_files: bool = field(repr=False)
+    """Whether a change of the configuration's files is taken without being told."""
     digest: str
     """SHA-256 (hex) of the configuration as resolved, with the register, without secrets."""
     hidden: Hidden = field(repr=False, compare=False)
@@ -248,6 +250,7 @@ def _site(
         calendars=configuration.calendars,
         sharing=configuration.sharing,
         console=configuration.console,
+        follow_files=configuration.follow_files,
         digest=_digest(configuration, register, definitions),
         hidden=hidden,
     )

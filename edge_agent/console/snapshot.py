@@ -103,18 +103,25 @@ class Snapshots:
     def __init__(self, agent: Running, watch: Watch) -> None:
         self._agent = agent
         self._watch = watch
-        site = agent.site
-        self._served: dict[str, tuple[ConnectionOptions, EquipmentOptions]] = {
-            equipment.id: (connection, equipment)
-            for connection in site.connections
-            for equipment in connection.equipment
-        }
-        self._supervisors = {one.id: one for one in agent.supervisors}
-        self._zone = ZoneInfo(site.gateway.timezone)
+        self._zone = ZoneInfo(agent.site.gateway.timezone)
+        self._looked_up: Site | None = None
+        """For which configuration `_served` was looked up."""
+        self._served: dict[str, tuple[ConnectionOptions, EquipmentOptions]] = {}
 
     @property
     def site(self) -> Site:
         return self._agent.site
+
+    def _serving(self, equipment: str) -> tuple[ConnectionOptions, EquipmentOptions] | None:
+        """How an equipment is connected; None if it is not."""
+        if self._looked_up is not self.site:
+            self._looked_up = self.site
+            self._served = {
+                equipment.id: (connection, equipment)
+                for connection in self.site.connections
+                for equipment in connection.equipment
+            }
+        return self._served.get(equipment)
 
     @property
     def watch(self) -> Watch:
@@ -163,7 +170,7 @@ class Snapshots:
 
     def _machine(self, view: EquipmentNow, day: date) -> MachineView:
         equipment = view.equipment
-        served = self._served.get(equipment.id)
+        served = self._serving(equipment.id)
         return MachineView(
             id=equipment.id,
             name=equipment.name,
@@ -186,7 +193,7 @@ class Snapshots:
         if registered is None:
             return None
         view = next(one for one in self._agent.view() if one.equipment.id == equipment)
-        connection, options = self._served.get(equipment, (None, None))
+        connection, options = self._serving(equipment) or (None, None)
         now_ms = CLOCK.now_ms()
         return MachineDetail(
             time_ms=now_ms,
@@ -213,7 +220,7 @@ class Snapshots:
         return [self._connection(one, diagnostics) for one in self.site.connections]
 
     def _connection(self, options: ConnectionOptions, diagnostics: bool) -> ConnectionView:
-        supervisor = self._supervisors.get(options.id)
+        supervisor = next((one for one in self._agent.supervisors if one.id == options.id), None)
         statistics = supervisor.statistics if supervisor is not None else ConnectionStatistics()
         figures = supervisor.driver.diagnostics() if supervisor is not None and diagnostics else ()
         return ConnectionView(

@@ -44,8 +44,9 @@ class Journal:
         limits: Limits | None = None,
     ) -> None:
         """Open `path`; `uplinks` and `limits` as for Store. Raises as Store does."""
+        self._path = path
         self._store = Store(path, uplinks, limits=limits)
-        self._carried = frozenset().union(*uplinks.values()) if uplinks else frozenset[RecordClass]()
+        self._carried = _carried(uplinks)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._pending: deque[Record] = deque()
         self._pending_bytes = 0
@@ -77,16 +78,40 @@ class Journal:
         """Why the last commit failed; None when it succeeded."""
 
     def start(self) -> None:
+        self._closing = False
         self._task = asyncio.create_task(self._run(), name="journal")
 
     async def close(self) -> None:
         """Commit what is pending (one try) and close the file."""
+        await self._pause()
+        self._store.close()
+        self._thread.shutdown()
+
+    async def _pause(self) -> None:
         self._closing = True
         self._wanted.set()
         if self._task is not None:
             await self._task
+
+    async def follow(self, uplinks: Mapping[str, frozenset[RecordClass]], limits: Limits) -> None:
+        """Serve `uplinks` within `limits` from now on. Of those that go on, nothing is lost or repeated; what
+        is appended meanwhile waits. Uplinks that end read no more. Raises as `__init__` does.
+        """
+        self._carried |= _carried(uplinks)
+        await self._pause()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._reopen, uplinks, limits)
+        self._carried = _carried(uplinks)
+        self._saved = {name: cursor.acked_seq for name, cursor in self._store.cursors.items()}
+        self._taken = {name: self._taken.get(name, seq) for name, seq in self._saved.items()}
+        self._unsynced = self._taken != self._saved
+        self._newest = {}
+        self._look()
+        self.start()
+        self._wanted.set()
+
+    def _reopen(self, uplinks: Mapping[str, frozenset[RecordClass]], limits: Limits) -> None:
         self._store.close()
-        self._thread.shutdown()
+        self._store = Store(self._path, uplinks, limits=limits)
 
     def append(self, record: Record) -> None:
         """Queue a record; returns at once. A class that no uplink carries is not kept."""
@@ -153,7 +178,9 @@ class Journal:
                 await self._committed.wait_for(lambda: self._last[uplink] > after_seq)
             if newest := self._newest_after(uplink, after_seq):
                 return newest[:limit]
-            entries = await loop.run_in_executor(self._thread, self._store.read, uplink, after_seq, limit)
+            entries = await loop.run_in_executor(
+                self._thread, lambda: self._store.read(uplink, after_seq, limit)
+            )
             if entries:
                 return entries
             async with self._committed:  # only numbers that do not come lie behind `after_seq` so far
@@ -170,7 +197,9 @@ class Journal:
                 return entries, newest[-1].seq
             return entries[:limit], entries[limit - 1].seq
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._store.read_lane, uplink, lane, after_seq, limit)
+        return await loop.run_in_executor(
+            self._thread, lambda: self._store.read_lane(uplink, lane, after_seq, limit)
+        )
 
     def _newest_after(self, uplink: str, after_seq: int) -> list[Entry]:
         """What follows `after_seq` in the group committed last; nothing if it begins later."""
@@ -185,7 +214,7 @@ class Journal:
         Raises sqlite3.Error, OSError.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._store.again, uplink, first, last)
+        return await loop.run_in_executor(self._thread, lambda: self._store.again(uplink, first, last))
 
     def _to_sync(self) -> None:
         if not self._unsynced:
@@ -258,7 +287,7 @@ class Journal:
         self._tidied_at = time.monotonic()
         loop = asyncio.get_running_loop()
         try:
-            if await loop.run_in_executor(self._thread, self._store.tidy):
+            if await loop.run_in_executor(self._thread, lambda: self._store.tidy()):
                 self._tidied_at = -TIDY_S
         except (sqlite3.Error, OSError) as error:
             log.warning("journal: cannot remove what is no longer needed (%s)", error)
@@ -277,3 +306,8 @@ class Journal:
             log.error("journal: cannot write (%s); readings are kept in memory meanwhile", message)
         self.failure = message
         self._wanted.set()
+
+
+def _carried(uplinks: Mapping[str, frozenset[RecordClass]]) -> frozenset[RecordClass]:
+    """What any of them carries."""
+    return frozenset(one for classes in uplinks.values() for one in classes)

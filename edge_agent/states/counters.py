@@ -110,6 +110,11 @@ class Counters:
             if counted is not None and tag in counted.moduli:
                 counted.counts[tag] = Count(value, total)
 
+    def take_over(self, equipment: str, other: "Counters") -> None:
+        """Go on with `equipment`, whose tags are the same, where `other` is with it."""
+        if equipment in other._equipment:
+            self._equipment[equipment] = other._equipment[equipment]
+
     def batch(self, batch: Batch) -> Batch:
         """`batch` with the total of each reading of a counter behind its own readings.
 

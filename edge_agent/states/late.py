@@ -197,6 +197,11 @@ class LateReadings:
         """`period_ms`: that of the tags that are read most often."""
         self._machines[equipment] = _Machine(equipment, rules, stale_after_ms, period_ms)
 
+    def take_over(self, equipment: str, other: "LateReadings") -> None:
+        """Go on with `equipment` where `other` is with it."""
+        if equipment in other._machines:
+            self._machines[equipment] = other._machines[equipment]
+
     def ended(self, interval: Interval) -> None:
         """An interval of the live states is over."""
         machine = self._machines.get(interval.equipment)

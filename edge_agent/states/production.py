@@ -181,6 +181,11 @@ class ProductionTally:
                 if counter.of.counts == counts:
                     counter.first_ms, counter.seen_ms, counter.total = first_ms, seen_ms, total
 
+    def take_over(self, equipment: Iterable[str], other: "ProductionTally") -> None:
+        """Go on with `equipment`, counted as before, where `other` is with it, and with what it gathered."""
+        self._machines |= {name: other._machines[name] for name in equipment if name in other._machines}
+        self._gathered = other._gathered
+
     def batch(self, batch: Batch) -> None:
         """Take a batch in which totals stand behind the readings of counters."""
         machine = self._machines.get(batch.equipment)

@@ -65,6 +65,10 @@ class StateTracker:
         """Track `equipment`, which is `initial` since `since_ms`."""
         self._machines[equipment] = _Machine(RuleSet(rules), stale_after_ms, initial, since_ms)
 
+    def take_over(self, equipment: str, other: "StateTracker") -> None:
+        """Go on with `equipment` where `other` is with it."""
+        self._machines[equipment] = other._machines[equipment]
+
     def rules(self, equipment: str) -> RuleSet:
         return self._machines[equipment].rules
 

@@ -41,6 +41,8 @@ _GAP = frozenset({"first", "last", "count"})
 EVENT_DETAILS: Mapping[str, frozenset[str]] = {
     "agent_started": frozenset({"configuration", "down_ms"}),
     "agent_stopped": frozenset(),
+    "configuration_changed": frozenset({"before", "after"}),
+    "configuration_refused": frozenset(),
     "connection_open": frozenset(),
     "connection_lost": frozenset({"cause"}),
     "equipment_lost": frozenset({"cause", "connection"}),
