@@ -15,8 +15,6 @@ class Parts:
 
     def begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` as the part `name`, which is not there yet."""
-        if name in self._tasks:
-            raise ValueError(f"there is a part {name} already")
         task = asyncio.create_task(work, name=name)
         self._tasks[name] = task
         task.add_done_callback(self._done)

@@ -207,7 +207,7 @@ def test_kinds_of_events_are_listed_as_they_are() -> None:
     listed = text_of(CONTRACT).partition("| kind |")[2].partition("\n\n")[0]
     kinds = {kind for row in listed.splitlines() for kind in re.findall(r"`(\w+)`", row.split("|")[1:2][0])}
     code = "".join(text_of(path) for path in (ROOT / "edge_agent").rglob("*.py"))
-    told = set(re.findall(r'(?:self\._event|self\._told)\(\s*"(\w+)"', code))
+    told = set(re.findall(r'(?:self\._event|self\._tell)\(\s*"(\w+)"', code))
     told |= set(re.findall(r'"(uplink_\w+)"', code))
     told |= gaps.WORDS.keys()
     assert kinds == told

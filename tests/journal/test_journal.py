@@ -13,6 +13,7 @@ from edge_agent.contract.topics import RecordClass
 from edge_agent.journal import journal as module
 from edge_agent.journal import store
 from edge_agent.journal.journal import Journal
+from edge_agent.journal.limits import Limits
 from edge_agent.journal.store import Record
 from tests.journal.test_store import cut_power
 
@@ -169,6 +170,46 @@ def test_a_reader_passes_over_numbers_that_a_power_cut_took(
         assert [e.seq for e in await waiting] == [event.seq + 1]
         journal.acknowledge("a", event.seq + 1)
         assert journal.depth("a") == 0
+        await journal.close()
+
+    run(work())
+
+
+def test_other_uplinks_are_served_while_records_come_and_who_stays_does_not_notice(tmp_path: Path) -> None:
+    states = frozenset({RecordClass.STATES})
+
+    async def read_all(journal: Journal, uplink: str, count: int) -> list[bytes]:
+        bodies: list[bytes] = []
+        while len(bodies) < count:
+            at = journal.acknowledged(uplink)
+            entries = await journal.read(uplink, at, 7)
+            assert [e.seq for e in entries] == list(range(at + 1, at + 1 + len(entries)))
+            bodies += [e.record.body for e in entries]
+            journal.acknowledge(uplink, entries[-1].seq)
+        return bodies
+
+    async def work() -> None:
+        journal = Journal(tmp_path / "j.db", {"stays": ALL, "goes": ALL})
+        journal.start()
+        reading_all = asyncio.create_task(read_all(journal, "stays", 300))
+        for number in range(300):
+            journal.append(reading(str(number)))
+            if number == 100:
+                following = asyncio.create_task(journal.follow({"stays": ALL, "new": states}, Limits()))
+            await asyncio.sleep(0)
+        await following
+        assert await reading_all == [str(number).encode() for number in range(300)]
+        journal.append(Record(RecordClass.STATES, "M1", b"idle"))
+        assert await read_all(journal, "new", 1) == [b"idle"]
+        await journal.follow({}, Limits())
+        journal.append(reading("for nobody"))
+        await journal.flush()
+        assert journal.appended == 301
+        await journal.close()
+
+        journal = Journal(tmp_path / "j.db", {"stays": ALL, "new": states})
+        assert journal.acknowledged("stays") == 301, "what it was still to get went with it"
+        assert journal.acknowledged("new") == 1
         await journal.close()
 
     run(work())
