@@ -14,7 +14,7 @@ demo: ## a simulated workshop, a broker and the agent, as a live table (SECONDS=
 
 test: lint ## lint, then all tests; brings what they need (mosquitto, libmodbus, a browser, a font, ...)
 	@scripts/debian-tools
-	@. scripts/env.sh && exec .venv/bin/pytest
+	@. scripts/env.sh && exec .venv/bin/pytest -n 2 --dist loadfile
 
 lint: ## ruff, mypy strict and the import rules
 	@scripts/bootstrap test

@@ -32,5 +32,10 @@ def npm_package(name: str, version: str) -> Path:
     if done.returncode:
         shutil.rmtree(half)
         raise RuntimeError(f"npm could not install {name} {version}: {done.stderr!s}")
-    half.rename(folder)
+    try:
+        half.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+        shutil.rmtree(half)  # another run was faster, and what it brought is the same
     return folder
