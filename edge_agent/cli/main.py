@@ -23,6 +23,7 @@ _OWN = (
     "recompute",
     "verify",
     "receive",
+    "plant",
     "contract",
 )
 """Each in the module of its name, imported when it is asked for: `run` does not pay for the others."""
