@@ -17,7 +17,7 @@ from edge_agent.config.models import (
     JournalOptions,
     SparkplugUplinkOptions,
 )
-from edge_agent.config.site import Site, tag_sets
+from edge_agent.config.site import Site, shadow_of, tag_sets
 from edge_agent.console.watch import Watch
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Status
@@ -57,15 +57,17 @@ DRAIN_S = 2.0
 class Agent:
     """One running agent. `start`, then `stop`; `failed` ends if a part that must not end does."""
 
-    def __init__(self, site: Site, configuration: Path) -> None:
+    def __init__(self, site: Site, configuration: Path, *, shadow: bool = False) -> None:
         """Put everything together and take the data folder. Does not connect anywhere.
 
-        `configuration` is where `site` was read from, and will be read from when it is asked for.
+        `configuration` is where `site` was read from, and will be read from when it is asked for. A `shadow`
+        has no uplink and a data folder of its own.
 
         Raises DataDirBusyError, JournalFormatError, KeyFileError, sqlite3.Error, OSError (a file of the
         configuration that has gone since it was checked).
         """
-        self.site = site
+        self._shadow = shadow
+        self.site = site = shadow_of(site) if shadow else site
         self._lock = DataDirLock(site.data_dir)
         try:
             self._key = signing_key(site.data_dir)
@@ -224,6 +226,7 @@ class Agent:
 
         Raises NotWhileRunningError, which has changed nothing. Any other error ends the agent.
         """
+        site = shadow_of(site) if self._shadow else site
         difference = Difference.between(self.site, site)
         if difference.needs_restart:
             raise NotWhileRunningError(

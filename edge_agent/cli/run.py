@@ -12,6 +12,7 @@ import click
 
 from edge_agent.agent import DRAIN_S, Agent
 from edge_agent.cli.memory import give_back
+from edge_agent.cli.shadow import show_shadow
 from edge_agent.cli.signals import on_hangup, stop_on_signal
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
@@ -34,10 +35,10 @@ def load_or_exit(path: Path) -> Site:
         sys.exit(EXIT_CONFIG)
 
 
-def make_or_exit(site: Site, configuration: Path) -> Agent:
+def make_or_exit(site: Site, configuration: Path, *, shadow: bool = False) -> Agent:
     """The agent, or the reason why it cannot start on standard error and exit status 1."""
     try:
-        return Agent(site, configuration)
+        return Agent(site, configuration, shadow=shadow)
     except (DataDirBusyError, JournalFormatError, KeyFileError, sqlite3.Error, OSError) as error:
         click.echo(f"edge-agent cannot start: {error}", err=True)
         sys.exit(EXIT_FAILED)
@@ -79,8 +80,14 @@ async def until_stopped(agent: Agent, stop: asyncio.Event, drain_s: float = DRAI
     show_default=True,
     help="How much is written to standard error.",
 )
-def run(config: Path, log_level: str) -> None:
+@click.option(
+    "--shadow", is_flag=True, help="Connect and report, and send nothing anywhere: for the first day."
+)
+def run(config: Path, log_level: str, shadow: bool) -> None:
     """Run the agent on CONFIG, a YAML file or a folder of them, until Ctrl-C or SIGTERM.
+
+    With --shadow machines are read and figures made as ever, no uplink is opened, and everything is kept in
+    the folder `shadow` of the data folder. What was seen is shown on the page, and printed at the end.
 
     SIGHUP (systemctl reload) takes over what was changed in CONFIG; a wrong one changes nothing.
 
@@ -95,7 +102,7 @@ def run(config: Path, log_level: str) -> None:
 
     async def work() -> int:
         stop = stop_on_signal()
-        agent = make_or_exit(site, config)
+        agent = make_or_exit(site, config, shadow=shadow)
         on_hangup(agent.reloader.ask)
         give_back()
         log.info(
@@ -103,8 +110,11 @@ def run(config: Path, log_level: str) -> None:
             site.gateway.id,
             len(site.register.equipment),
             len(site.connections),
-            site.data_dir,
+            agent.site.data_dir,
         )
-        return await until_stopped(agent, stop)
+        status = await until_stopped(agent, stop)
+        if shadow:
+            show_shadow(agent)
+        return status
 
     sys.exit(run_loop(work))

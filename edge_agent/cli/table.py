@@ -38,7 +38,12 @@ NARROW_CAUSE = 22
 
 def live_table(agent: Agent, width: int) -> RenderableType:
     """What the agent knows now, for a terminal of `width` columns; a narrow one leaves names out."""
-    return Group(_machines(agent.view(), wide=width >= WIDE), _rates(agent), _delivery(agent))
+    return Group(machines_and_rates(agent, width), _delivery(agent))
+
+
+def machines_and_rates(agent: Agent, width: int) -> RenderableType:
+    """What does not depend on uplinks."""
+    return Group(_machines(agent.view(), wide=width >= WIDE), _rates(agent))
 
 
 def _machines(views: list[EquipmentView], *, wide: bool) -> Table:

@@ -73,6 +73,15 @@ class Site:
     """What must not be shown to people, should it stand in some text."""
 
 
+SHADOW_FOLDER = "shadow"
+
+
+def shadow_of(site: Site) -> Site:
+    """The same machines and figures, nothing that leaves the gateway, and a data folder of its own: what is
+    kept there is never sent, and what the real run keeps is not touched."""
+    return replace(site, uplinks=(), data_dir=site.data_dir / SHADOW_FOLDER)
+
+
 def load_site(path: Path) -> Site:
     """Read a configuration file or folder. Raises ConfigError with every mistake found."""
     source = read_yaml(path)

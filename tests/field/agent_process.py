@@ -11,10 +11,16 @@ class AgentProcess:
     """`edge-agent run` on a configuration; its standard error is kept in `<folder>/agent.log`."""
 
     def __init__(
-        self, configuration: Path, folder: Path, module: str = "edge_agent", **environment: object
+        self,
+        configuration: Path,
+        folder: Path,
+        *options: str,
+        module: str = "edge_agent",
+        **environment: object,
     ) -> None:
-        """`module` is what is run; the agent itself, unless a test wants it otherwise."""
-        self._command = [sys.executable, "-m", module, "run", str(configuration)]
+        """`options` are those of the command; `module` is run, which is the agent unless a test wants it
+        otherwise."""
+        self._command = [sys.executable, "-m", module, "run", str(configuration), *options]
         self._environment = {**os.environ, **{name: str(value) for name, value in environment.items()}}
         self._log = folder / "agent.log"
         self.process: subprocess.Popen[bytes] | None = None

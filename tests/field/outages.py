@@ -293,7 +293,7 @@ def run(folder: Path, rounds: list[Round], say: Callable[[str], None], version: 
         plant.start()
         stack.callback(plant.end)
         stack.enter_context(listener.listening(broker.port, folder, version))
-        agent = stack.enter_context(AgentProcess(configuration, folder, "tests.field.hasty_agent"))
+        agent = stack.enter_context(AgentProcess(configuration, folder, module="tests.field.hasty_agent"))
         scene = Scene(folder, broker, line, agent, listener)
         scene.wait(lambda: len(listener.seqs) > 20, "the first messages")
         for index, one in enumerate(rounds, 1):

@@ -1,0 +1,55 @@
+"""The first day: machines are read and nothing leaves the gateway, whatever the configuration says."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from tests.drivers.modbus.harness import ModbusHarness
+from tests.field.agent_process import AgentProcess
+from tests.field.mosquitto import Mosquitto
+from tests.field.platform import Platform
+from tests.field.test_reload import CONFIGURATION
+
+
+async def until(log: AgentProcess, text: str) -> None:
+    try:
+        async with asyncio.timeout(15):
+            while text not in log.log():
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(log.log()) from None
+
+
+def test_a_shadow_run_reads_and_reports_and_sends_nothing(tmp_path: Path) -> None:
+    async def main() -> str:
+        device = ModbusHarness()
+        await device.start()
+        try:
+            with Mosquitto(tmp_path / "broker") as broker, Platform(broker.port) as platform:
+                (tmp_path / "register.csv").write_text("id,name,workshop\nA,冲床,甲\nB,冲床,甲\nC,车床,甲\n")
+                configuration = tmp_path / "agent.yaml"
+                configuration.write_text(CONFIGURATION.format(modbus=device.port, mqtt=broker.port))
+                with AgentProcess(configuration, tmp_path, "--shadow") as agent:
+                    await until(agent, "gateway gw-1:")
+                    # A reload does not bring back the uplinks.
+                    configuration.write_text(configuration.read_text() + "states: {stale_after: 5}\n")
+                    assert agent.process is not None
+                    agent.process.send_signal(signal.SIGHUP)
+                    await until(agent, "configuration changed: connections: ~left ~right; states")
+                    before = device.requests
+                    async with asyncio.timeout(15):
+                        while device.requests < before + 4:
+                            await asyncio.sleep(0.02)
+                    assert await asyncio.to_thread(agent.stop) == 0
+                    assert platform.received() == []
+                    return agent.log()
+        finally:
+            await device.stop()
+
+    log = asyncio.run(main())
+    _, _, report = log.partition("Shadow run:")
+    assert "C (not_connected)" in report.partition("Nothing came from:")[2].partition("\n")[0]
+    lines = {line.split()[0]: line for line in report.splitlines() if line.strip()}
+    assert "live" in lines["A"]
+    assert lines["left"].split()[1:3] == ["1", "0"], "opened once since the reload, without a failure"
+    assert {one.name for one in (tmp_path / "data").iterdir()} == {"shadow"}
