@@ -1,11 +1,12 @@
-"""Appends and drains by the journal's store, or by SQLite alone; a process of its own.
+"""Appends and drains by the journal's store, encrypted or not, or by SQLite alone; a process of its own.
 
-    python -m benchmarks.journal_contender journal MESSAGES FOLDER
+    python -m benchmarks.journal_contender journal|encrypted|sqlite MESSAGES FOLDER
 
 Both record groups of a hundred messages so that a kill takes none, and sync after each fifty of them. Prints
 two lines of JSON: what appending cost, with the bytes of the files, and what draining cost.
 """
 
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -13,14 +14,15 @@ from pathlib import Path
 from benchmarks.common import Cost
 from benchmarks.uplink_contender import CLASSES, GROUP, records
 from edge_agent.contract.messages import number
+from edge_agent.journal.cipher import KEY_BYTES, PLAIN, Cipher, KeyCipher
 from edge_agent.journal.store import Record, Store
 
 GROUPS_A_SYNC = 50
 ACKNOWLEDGED_AT_ONCE = 5000
 
 
-def by_journal(groups: list[list[Record]], folder: Path) -> None:
-    store = Store(folder / "journal.db", CLASSES)
+def by_journal(groups: list[list[Record]], folder: Path, cipher: Cipher) -> None:
+    store = Store(folder / "journal.db", CLASSES, cipher=cipher)
     cost = Cost()
     for index, group in enumerate(groups, 1):
         store.commit(group, {}, sync=index % GROUPS_A_SYNC == 0)
@@ -73,4 +75,8 @@ def _size(folder: Path) -> int:
 if __name__ == "__main__":
     prepared = list(records(int(sys.argv[2])))
     made = [prepared[start : start + GROUP] for start in range(0, len(prepared), GROUP)]
-    (by_journal if sys.argv[1] == "journal" else by_sqlite)(made, Path(sys.argv[3]))
+    kind, where = sys.argv[1], Path(sys.argv[3])
+    if kind == "sqlite":
+        by_sqlite(made, where)
+    else:
+        by_journal(made, where, KeyCipher(os.urandom(KEY_BYTES)) if kind == "encrypted" else PLAIN)

@@ -26,6 +26,7 @@ from edge_agent.driver import DriverError, load_driver
 from edge_agent.figures import Figures
 from edge_agent.indicators.connected import ConnectedVersions
 from edge_agent.indicators.registers import RegisterVersions
+from edge_agent.journal.cipher import cipher_of
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.limits import Limits
 from edge_agent.journal.lock import DataDirLock
@@ -63,21 +64,23 @@ class Agent:
         `configuration` is where `site` was read from, and will be read from when it is asked for. A `shadow`
         has no uplink and a data folder of its own.
 
-        Raises DataDirBusyError, JournalFormatError, KeyFileError, sqlite3.Error, OSError (a file of the
-        configuration that has gone since it was checked).
+        Raises DataDirBusyError, JournalFormatError, JournalKeyError, KeyFileError, sqlite3.Error, OSError (a
+        file of the configuration that has gone since it was checked).
         """
         self._shadow = shadow
         self.site = site = shadow_of(site) if shadow else site
         self._lock = DataDirLock(site.data_dir)
         try:
+            cipher = cipher_of(site.journal.key_file)
             self._key = signing_key(site.data_dir)
             self._keeper = HistoryKeeper(site.data_dir / "history.db")
-            self._keep_configuration()
             self.journal = Journal(
                 site.data_dir / "journal.db",
                 _cursors(site),
                 journal_limits(site.journal),
+                cipher,
             )
+            self._keep_configuration()
             self.recorder = Recorder(site, self._key, self.journal)
             self.uplinks = [self._uplink(options) for options in site.uplinks]
         except BaseException:

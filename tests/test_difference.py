@@ -69,6 +69,7 @@ def test_a_secret_that_is_another_one_changes_the_uplink_that_has_it(tmp_path: P
         ('"330300"', '"330200"', "gateway.region"),
         ("gw-1,", "gw-1, timezone: UTC,", "gateway.timezone"),
         ("register: reg", "data_dir: other\nregister: reg", "data_dir"),
+        ("register: reg", "journal: {key_file: a.key}\nregister: reg", "journal.key_file"),
     ],
 )
 def test_what_only_a_restart_changes_is_named(tmp_path: Path, old: str, new: str, field: str) -> None:

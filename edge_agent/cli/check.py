@@ -21,6 +21,7 @@ from edge_agent.config.site import Site, load_site, tag_sets
 from edge_agent.driver import DriverError, load_driver
 from edge_agent.indicators.calculate import Calculator
 from edge_agent.indicators.definitions import Definition
+from edge_agent.journal.cipher import JournalKeyError, cipher_of
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.options import ConnectionOptions, Options
 from edge_agent.model.state import MachineState
@@ -238,6 +239,22 @@ def _warnings(site: Site) -> Iterator[str]:
     for uplink in site.uplinks:
         if uplink.password is not None and uplink.tls is None:
             yield f"uplink {uplink.id}: without tls, the password travels in the clear"
+    if site.journal.key_file is not None:
+        yield from _about_key(site.journal.key_file, site.data_dir)
+
+
+def _about_key(key_file: Path, data_dir: Path) -> Iterator[str]:
+    try:
+        cipher_of(key_file)
+    except JournalKeyError as error:
+        yield f"the agent will not start: {error}"
+        return
+    made = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    if made.stat().st_dev == key_file.stat().st_dev:
+        yield (
+            f"密钥与日志在同一文件系统 {key_file} is on the same file system as the journal:"
+            " who has that card has both"
+        )
 
 
 def _asked_for(site: Site, definition: Definition) -> bool:

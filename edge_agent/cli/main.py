@@ -21,6 +21,7 @@ _OWN = (
     "statements",
     "report",
     "recompute",
+    "journal",
     "verify",
     "receive",
     "plant",

@@ -16,6 +16,7 @@ from edge_agent.cli.shadow import show_shadow
 from edge_agent.cli.signals import on_hangup, stop_on_signal
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
+from edge_agent.journal.cipher import JournalKeyError
 from edge_agent.journal.lock import DataDirBusyError
 from edge_agent.journal.store import JournalFormatError
 from edge_agent.statements.keys import KeyFileError
@@ -39,7 +40,14 @@ def make_or_exit(site: Site, configuration: Path, *, shadow: bool = False) -> Ag
     """The agent, or the reason why it cannot start on standard error and exit status 1."""
     try:
         return Agent(site, configuration, shadow=shadow)
-    except (DataDirBusyError, JournalFormatError, KeyFileError, sqlite3.Error, OSError) as error:
+    except (
+        DataDirBusyError,
+        JournalFormatError,
+        JournalKeyError,
+        KeyFileError,
+        sqlite3.Error,
+        OSError,
+    ) as error:
         click.echo(f"edge-agent cannot start: {error}", err=True)
         sys.exit(EXIT_FAILED)
 

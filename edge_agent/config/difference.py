@@ -82,12 +82,15 @@ def _sections(site: Site) -> Mapping[str, Any]:
 
 
 def _needs_restart(running: Site, other: Site) -> Iterable[str]:
-    """The gateway's name in every topic and statement, and the clock by which its days begin."""
+    """The gateway's name in every topic and statement, the clock by which its days begin, and what the files
+    in the data folder are written with."""
     for name in ("id", "region", "enterprise", "timezone"):
         if getattr(running.gateway, name) != getattr(other.gateway, name):
             yield f"gateway.{name}"
     if running.data_dir != other.data_dir:
         yield "data_dir"
+    if running.journal.key_file != other.journal.key_file:
+        yield "journal.key_file"
 
 
 def _changed(running: Iterable[Any], other: Iterable[Any], *, all_altered: bool = False) -> Changed:

@@ -421,6 +421,9 @@ class JournalOptions(Options):
     keep_delivered: Duration = Field(
         default=3600.0, description="How long what was delivered is kept for a receiver that asks again"
     )
+    key_file: Path | None = Field(
+        default=None, description="File with the key that the journal is encrypted with; default: it is not"
+    )
 
 
 class Profile(Options):

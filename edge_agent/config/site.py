@@ -78,8 +78,10 @@ SHADOW_FOLDER = "shadow"
 
 def shadow_of(site: Site) -> Site:
     """The same machines and figures, nothing that leaves the gateway, and a data folder of its own: what is
-    kept there is never sent, and what the real run keeps is not touched."""
-    return replace(site, uplinks=(), data_dir=site.data_dir / SHADOW_FOLDER)
+    kept there is never sent, and what the real run keeps is not touched. Without uplinks the journal keeps
+    no message, and needs no key."""
+    journal = site.journal.model_copy(update={"key_file": None})
+    return replace(site, uplinks=(), data_dir=site.data_dir / SHADOW_FOLDER, journal=journal)
 
 
 def load_site(path: Path) -> Site:

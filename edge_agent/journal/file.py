@@ -3,11 +3,14 @@
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from edge_agent.contract.topics import RecordClass
+from edge_agent.journal.cipher import Cipher, check_key
+from edge_agent.journal.gaps import Gap
 from edge_agent.journal.runs import Run, joined, packed
 
 SCHEMA = """
@@ -54,6 +57,10 @@ CREATE TABLE gaps (
 """
 FORMAT = 2
 """In `user_version`. 1 had a row for each record; it becomes this one when it is opened. 0 is a new file."""
+ENCRYPTED_FORMAT = 3
+"""The same with the content of runs encrypted, with the key whose id is in `application_id`."""
+GAPS_KEPT = 1000
+"""Of the oldest gaps nobody asks for the reason any more."""
 
 
 class DamagedFileError(sqlite3.DatabaseError):
@@ -64,42 +71,72 @@ class JournalFormatError(Exception):
     """The file was written by a newer version of the agent."""
 
 
-def open_file(path: Path, now_ms: int) -> sqlite3.Connection:
+def open_file(path: Path, now_ms: int, cipher: Cipher) -> sqlite3.Connection:
     """Open or make a journal's file; what is committed is on the medium.
 
-    Raises JournalFormatError, sqlite3.Error.
+    Raises JournalFormatError and JournalKeyError, before anything of the file is touched, and sqlite3.Error.
     """
     # The journal calls from a worker thread of its own, but always one call at a time.
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        (found,) = db.execute("PRAGMA user_version").fetchone()
-        if found > FORMAT:
-            raise JournalFormatError(
-                f"{path}: journal format {found}, this agent knows formats up to {FORMAT}. It was written by"
-                " a newer version: run that one, or move the file away."
-            )
+        found = _checked(db, path, cipher)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         if found == 0:
-            make(db)
+            make(db, cipher)
         elif found == 1:
-            _take_over(db, now_ms)
+            _take_over(db, now_ms, cipher)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def make(db: sqlite3.Connection) -> None:
+def check_file(path: Path, cipher: Cipher) -> None:
+    """Raises JournalFormatError, JournalKeyError if the file, should it be there, is not for this agent with
+    this key; sqlite3.Error."""
+    if path.exists():
+        with closing(sqlite3.connect(path)) as db:
+            _checked(db, path, cipher)
+
+
+def _checked(db: sqlite3.Connection, path: Path, cipher: Cipher) -> int:
+    """The format of the file."""
+    (found,) = db.execute("PRAGMA user_version").fetchone()
+    if found > ENCRYPTED_FORMAT:
+        raise JournalFormatError(
+            f"{path}: journal format {found}, this agent knows formats up to {ENCRYPTED_FORMAT}. It was"
+            " written by a newer version: run that one, or move the file away."
+        )
+    if found != 0:
+        check_key(cipher, _key_id(db), path)
+    return int(found)
+
+
+def key_id_of(path: Path) -> int:
+    """With which key the file is encrypted; 0: it is not. Raises sqlite3.Error."""
+    with closing(sqlite3.connect(path)) as db:
+        return _key_id(db)
+
+
+def _key_id(db: sqlite3.Connection) -> int:
+    (found,) = db.execute("PRAGMA application_id").fetchone()
+    return int(found)
+
+
+def make(db: sqlite3.Connection, cipher: Cipher) -> None:
     """An empty journal in an empty file."""
-    db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT")
+    number = ENCRYPTED_FORMAT if cipher.key_id else FORMAT
+    versions = f"PRAGMA user_version = {number}; PRAGMA application_id = {cipher.key_id}"
+    db.executescript(f"BEGIN; {SCHEMA} {versions}; COMMIT")
 
 
-def insert(db: sqlite3.Connection, runs: Iterable[Run], next_id: int) -> int:
+def insert(db: sqlite3.Connection, runs: Iterable[Run], next_id: int, cipher: Cipher) -> int:
     """Add runs with ids from `next_id` on; returns the next one."""
     for run in runs:
         numbers = msgspec.json.encode(run.numbers).decode()
-        columns = (run.record_class.value, run.only, run.from_ms, run.to_ms, len(run), numbers, packed(run))
+        content = cipher.seal(packed(run))
+        columns = (run.record_class.value, run.only, run.from_ms, run.to_ms, len(run), numbers, content)
         db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (next_id, *columns))
         db.executemany(
             "INSERT INTO places VALUES (?, ?, ?, ?)",
@@ -125,6 +162,29 @@ def read_cursors(db: sqlite3.Connection) -> dict[str, tuple[int, int, int]]:
     return cursors
 
 
+def save_gap(db: sqlite3.Connection, uplink: str, gap: Gap) -> None:
+    db.execute(
+        "INSERT INTO gaps (uplink, kind, first, last, count) VALUES (?, ?, ?, ?, ?)",
+        (uplink, gap.kind, gap.first, gap.last, gap.count),
+    )
+    db.execute("DELETE FROM gaps WHERE id <= (SELECT max(id) FROM gaps) - ?", (GAPS_KEPT,))
+
+
+def read_gaps(db: sqlite3.Connection) -> Iterator[tuple[str, Gap]]:
+    """Each with its uplink. Raises DamagedFileError, sqlite3.Error."""
+    for name, kind, *numbers in db.execute("SELECT uplink, kind, first, last, count FROM gaps"):
+        yield name, Gap(kind, *whole(*numbers))
+
+
+def save_boot(db: sqlite3.Connection, boot: str) -> None:
+    db.execute("INSERT OR REPLACE INTO boot VALUES (1, ?)", (boot,))
+
+
+def is_of_boot(db: sqlite3.Connection, boot: str) -> bool:
+    """Whether the file was opened last in this run of the operating system. Raises sqlite3.Error."""
+    return bool(db.execute("SELECT id FROM boot").fetchone() == (boot,))
+
+
 def whole(*values: object) -> list[int]:
     """The values, which are whole numbers if the file is as it was written. Raises DamagedFileError."""
     numbers = [value for value in values if isinstance(value, int)]
@@ -137,7 +197,7 @@ def _checksum(row: Sequence[object]) -> int:
     return zlib.crc32(repr(tuple(row)).encode())
 
 
-def _take_over(db: sqlite3.Connection, now_ms: int) -> None:
+def _take_over(db: sqlite3.Connection, now_ms: int, cipher: Cipher) -> None:
     """Format 1 becomes this one: the records keep their numbers and their order."""
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -149,7 +209,7 @@ def _take_over(db: sqlite3.Connection, now_ms: int) -> None:
         rows = db.execute("SELECT name, last_seq, acked_seq, reserved_seq FROM old_uplinks").fetchall()
         for name, *numbers in rows:
             save_cursor(db, name, *numbers)
-        insert(db, joined(_old_records(db, now_ms)), 1)
+        insert(db, joined(_old_records(db, now_ms)), 1, cipher)
         for table in ("records", "uplinks", "outbox"):
             db.execute(f"DROP TABLE old_{table}")
         db.execute(f"PRAGMA user_version = {FORMAT}")

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from edge_agent.contract.topics import RecordClass
+from edge_agent.journal.cipher import PLAIN, Cipher
 from edge_agent.journal.gaps import Gap
 from edge_agent.journal.lanes import Lane, lane_of
 from edge_agent.journal.limits import THINNED, Limits
@@ -42,10 +43,12 @@ class Journal:
         path: Path,
         uplinks: Mapping[str, frozenset[RecordClass]],
         limits: Limits | None = None,
+        cipher: Cipher = PLAIN,
     ) -> None:
-        """Open `path`; `uplinks` and `limits` as for Store. Raises as Store does."""
+        """Open `path`; what else is given, as for Store. Raises as Store does."""
         self._path = path
-        self._store = Store(path, uplinks, limits=limits)
+        self._cipher = cipher
+        self._store = Store(path, uplinks, limits=limits, cipher=cipher)
         self._carried = _carried(uplinks)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._pending: deque[Record] = deque()
@@ -111,7 +114,7 @@ class Journal:
 
     def _reopen(self, uplinks: Mapping[str, frozenset[RecordClass]], limits: Limits) -> None:
         self._store.close()
-        self._store = Store(self._path, uplinks, limits=limits)
+        self._store = Store(self._path, uplinks, limits=limits, cipher=self._cipher)
 
     def append(self, record: Record) -> None:
         """Queue a record; returns at once. A class that no uplink carries is not kept."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edge_agent.journal.cipher import Cipher
 from edge_agent.journal.file import insert, make, read_cursors
 from edge_agent.journal.numbers import sync_folder
 from edge_agent.journal.runs import DamagedRunError, Run, unpacked
@@ -62,36 +63,43 @@ def beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.new")
 
 
+def remove_beside(path: Path) -> None:
+    """What is left of a new file that was not finished."""
+    new = beside(path)
+    for left in (new, new.with_name(f"{new.name}-journal")):
+        left.unlink(missing_ok=True)
+
+
 def finish_interrupted(path: Path) -> None:
     """A rescue that was cut off: done if the new file was whole, which shows in the old one's being gone."""
     new = beside(path)
     if path.exists():
-        new.unlink(missing_ok=True)
+        remove_beside(path)
     elif new.exists():
         for suffix in _COMPANIONS:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         new.rename(path)
 
 
-def rescue(path: Path, newest_run: int, now_ms: int) -> Saved:
+def rescue(path: Path, newest_run: int, now_ms: int, cipher: Cipher) -> Saved:
     """Make a new file at `path` with the runs that can be read.
 
     `newest_run` is where ids end if the file itself cannot say it. Raises OSError, sqlite3.Error if the new
     file cannot be written; nothing has changed then.
     """
     new = beside(path)
-    new.unlink(missing_ok=True)
+    remove_beside(path)
     saved = Saved(_free_name(path, now_ms))
     with closing(sqlite3.connect(new, isolation_level=None)) as to:
-        make(to)
+        make(to, cipher)
         to.execute("BEGIN")
         with closing(sqlite3.connect(path, isolation_level=None)) as damaged:
             saved.uplinks = _uplinks(damaged)
             next_id = 1
-            for run in _runs(damaged, newest_run):
+            for run in _runs(damaged, newest_run, cipher):
                 # What else is wrong with it, two runs cannot have one number.
                 with suppress(sqlite3.IntegrityError):
-                    next_id = insert(to, [run], next_id)
+                    next_id = insert(to, [run], next_id, cipher)
                     for name, first in run.numbers.items():
                         saved.ranges.setdefault(name, []).append((first, run.last(name)))
         to.execute("COMMIT")
@@ -122,7 +130,7 @@ def _uplinks(db: sqlite3.Connection) -> dict[str, tuple[int, int, int]]:
         return {}
 
 
-def _runs(db: sqlite3.Connection, newest: int) -> Iterator[Run]:
+def _runs(db: sqlite3.Connection, newest: int, cipher: Cipher) -> Iterator[Run]:
     # What the file says of its ends may be wrong, too: then it is not believed.
     highest = newest or min(_id(db, "SELECT max(id) FROM runs"), _id(db, "SELECT max(run) FROM places"))
     lowest = _id(db, "SELECT min(id) FROM runs")
@@ -132,7 +140,7 @@ def _runs(db: sqlite3.Connection, newest: int) -> Iterator[Run]:
     for low in range(lowest, highest + 1, _AT_ONCE):
         for content in pieces.read(low, min(low + _AT_ONCE - 1, highest)):
             with suppress(DamagedRunError):
-                yield unpacked(content)
+                yield unpacked(cipher.open(content))
 
 
 def _id(db: sqlite3.Connection, query: str) -> int:

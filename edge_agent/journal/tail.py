@@ -11,6 +11,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+from edge_agent.journal.cipher import Cipher, JournalKeyError
 from edge_agent.journal.runs import DamagedRunError, Run, framed, unframed
 
 _HEADER = struct.Struct("<II")
@@ -20,13 +21,15 @@ _HEADER = struct.Struct("<II")
 class Tail:
     """All methods but `close` may raise OSError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cipher: Cipher) -> None:
+        self._path = path
+        self._cipher = cipher
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         self.size = 0
         """Bytes of whole frames."""
 
     def read(self) -> list[Run]:
-        """What is there from before, up to the first frame that is not whole."""
+        """What is there from before, up to the first frame that is not whole. Raises JournalKeyError."""
         content = os.pread(self._file, os.fstat(self._file).st_size, 0)
         runs: list[Run] = []
         while len(content) - self.size >= _HEADER.size:
@@ -36,14 +39,18 @@ class Tail:
             if len(frame) != length or zlib.crc32(frame) != crc:
                 break
             try:
-                runs += unframed(frame)
-            except DamagedRunError:
-                break
+                runs += unframed(self._cipher.open(frame))
+            except DamagedRunError as error:  # it is as it was written: not by who has this key
+                raise JournalKeyError(
+                    f"密钥不符 {self._path} was written with another key, or without one. Put back what"
+                    " journal.key_file was. If that key is lost, delete the file: it holds readings of the"
+                    " last second or so before the agent was killed."
+                ) from error
             self.size = start + length
         return runs
 
     def add(self, runs: list[Run]) -> None:
-        frame = framed(runs)
+        frame = self._cipher.seal(framed(runs))
         content = _HEADER.pack(zlib.crc32(frame), len(frame)) + frame
         # A frame that was not written as a whole is written over by the next one.
         written = os.pwrite(self._file, content, self.size)

@@ -1,7 +1,7 @@
 """Chooses what has to go, so that the journal keeps within its limits; and deletes it."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from operator import attrgetter
@@ -10,6 +10,7 @@ import msgspec
 
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.file import DamagedFileError, whole
+from edge_agent.journal.gaps import THINNED, Gap
 from edge_agent.journal.limits import Limits
 
 THIN_PART = 20
@@ -90,6 +91,26 @@ def for_room(db: sqlite3.Connection, classes: Iterable[RecordClass], wanted: int
         chosen.append(run)
         wanted -= run.size
     return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What an uplink had not acknowledged of runs that go, and from when to when it was recorded."""
+
+    gap: Gap
+    from_ms: int
+    to_ms: int
+
+
+def missed(runs: Sequence[Kept], uplink: str, acked_seq: int) -> Missed | None:
+    """Of runs of one class, oldest first; None: it had all that it takes of them."""
+    gone = [run for run in runs if uplink in run.numbers and run.last(uplink) > acked_seq]
+    if not gone:
+        return None
+    first = max(gone[0].numbers[uplink], acked_seq + 1)
+    had = first - gone[0].numbers[uplink]
+    gap = Gap(THINNED, first, gone[-1].last(uplink), sum(run.count for run in gone) - had)
+    return Missed(gap, gone[0].from_ms, gone[-1].to_ms)
 
 
 def delete(db: sqlite3.Connection, runs: Iterable[Kept], uplinks: Iterable[str]) -> None:

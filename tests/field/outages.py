@@ -29,6 +29,7 @@ from edge_agent.contract import receiver as receiver_module
 from edge_agent.contract.messages import AnyMessage, Numbered, Status, decode, number
 from edge_agent.contract.receiver import Broker, Delivery, Item, Notice, Receiver, Rules, Version
 from edge_agent.contract.topics import RecordClass
+from edge_agent.journal.cipher import Cipher, cipher_of, make_key
 from edge_agent.journal.store import Store
 from edge_agent.model.clock import CLOCK
 from edge_agent.simulator.stage import Ports, copy_configuration, free_ports, workshop
@@ -270,8 +271,15 @@ class Scene:
         self.wait(lambda: len(self.listener.seqs) >= last, f"everything up to {last}")
 
 
-def run(folder: Path, rounds: list[Round], say: Callable[[str], None], version: Version = "5") -> Result:
-    """`version` 5 is played with mosquitto, 3.1.1 with nats-server.
+def run(
+    folder: Path,
+    rounds: list[Round],
+    say: Callable[[str], None],
+    version: Version = "5",
+    *,
+    encrypted: bool = False,
+) -> Result:
+    """`version` 5 is played with mosquitto, 3.1.1 with nats-server; `encrypted`: the journal has a key.
 
     Raises AssertionError if a number is missing, comes twice, or a reading is not what was shown.
     """
@@ -289,6 +297,7 @@ def run(folder: Path, rounds: list[Round], say: Callable[[str], None], version: 
         line = stack.enter_context(Line(broker.port))
         ports = replace(free_ports(), broker=line.port)
         configuration = configure(folder / "demo", ports, version)
+        key_file = give_key(configuration) if encrypted else None
         plant = workshop(ports, story.seed, story.since_ms)
         plant.start()
         stack.callback(plant.end)
@@ -303,7 +312,7 @@ def run(folder: Path, rounds: list[Round], say: Callable[[str], None], version: 
                 scene.something_arrives()
         scene.everything_arrives()
         agent.stop(signal.SIGTERM)
-    compared = check(listener, configuration / "data", story)
+    compared = check(listener, configuration / "data", story, cipher_of(key_file))
     asked = sum(notice.kind == "gap" for notice in listener.notices)
     elapsed = time.monotonic() - began
     return Result(len(rounds), len(listener.seqs), compared, asked, len(scene.ends), elapsed)
@@ -318,7 +327,16 @@ def configure(folder: Path, ports: Ports, version: Version) -> Path:
     return folder
 
 
-def check(listener: Listener, data: Path, story: Story) -> int:
+def give_key(configuration: Path) -> Path:
+    """A key for the journal that has not begun yet; returns its file."""
+    path = configuration / "journal.key"
+    make_key(path)
+    with (configuration / "agent.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"\njournal: {{key_file: {path.name}}}\n")
+    return path
+
+
+def check(listener: Listener, data: Path, story: Story, cipher: Cipher) -> int:
     """Returns how many readings were compared."""
     wrong = [notice for notice in listener.notices if notice.kind != "gap"]
     assert not wrong, wrong
@@ -326,7 +344,7 @@ def check(listener: Listener, data: Path, story: Story) -> int:
     arrived = sorted(zip(listener.seqs, listener.payloads, strict=True))
     seqs = [seq for seq, _ in arrived]
     assert seqs == list(range(1, len(seqs) + 1)), "a number is missing or twice"
-    store = Store(data / "journal.db", {"region": frozenset(RecordClass)})
+    store = Store(data / "journal.db", {"region": frozenset(RecordClass)}, cipher=cipher)
     try:
         kept, gone = store.again("region", 1, seqs[-1])
     finally:
@@ -344,7 +362,8 @@ def check(listener: Listener, data: Path, story: Story) -> int:
 @click.option("--seed", default=1, show_default=True)
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder for journal and logs.")
 @click.option("--mqtt", type=click.Choice(["5", "3.1.1"]), default="5", show_default=True)
-def main(rounds: int, seed: int, keep: Path | None, mqtt: Version) -> None:
+@click.option("--encrypted", is_flag=True, help="With an encrypted journal.")
+def main(rounds: int, seed: int, keep: Path | None, mqtt: Version, encrypted: bool) -> None:
     """Play outages, and count what arrived: over mosquitto and MQTT 5, or nats-server and MQTT 3.1.1."""
     # A broker of MQTT 3.1.1 has no way to refuse a message and stay connected.
     kinds = [kind for kind in Kind if mqtt == "5" or kind is not Kind.REFUSES]
@@ -354,7 +373,8 @@ def main(rounds: int, seed: int, keep: Path | None, mqtt: Version) -> None:
         else:
             folder = keep.absolute()
             folder.mkdir(parents=True)
-        click.echo(f"seed {seed}: {run(folder, plan(rounds, seed, kinds), click.echo, mqtt)}")
+        result = run(folder, plan(rounds, seed, kinds), click.echo, mqtt, encrypted=encrypted)
+        click.echo(f"seed {seed}: {result}")
 
 
 if __name__ == "__main__":

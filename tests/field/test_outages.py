@@ -1,4 +1,7 @@
-"""Whatever happens to broker, line and agent, every number arrives once, with what the machines showed."""
+"""Whatever happens to broker, line and agent, every number arrives once, with what the machines showed.
+
+With an encrypted journal, which has all that an open one has, and a key.
+"""
 
 import os
 from pathlib import Path
@@ -10,7 +13,7 @@ ROUNDS, SEED = int(os.environ.get("OUTAGE_ROUNDS", "8")), int(os.environ.get("OU
 
 
 def test_no_outage_loses_or_doubles_anything(tmp_path: Path) -> None:
-    result = run(tmp_path, plan(ROUNDS, SEED), print)
+    result = run(tmp_path, plan(ROUNDS, SEED), print, encrypted=True)
     assert result.compared > 1000
     assert result.kills > 0
 

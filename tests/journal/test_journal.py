@@ -12,6 +12,7 @@ from edge_agent.contract.messages import Event, decode
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal import journal as module
 from edge_agent.journal import store
+from edge_agent.journal.cipher import KeyCipher
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.limits import Limits
 from edge_agent.journal.store import Record
@@ -188,8 +189,10 @@ def test_other_uplinks_are_served_while_records_come_and_who_stays_does_not_noti
             journal.acknowledge(uplink, entries[-1].seq)
         return bodies
 
+    cipher = KeyCipher(b"k" * 32)  # it has to be there when the file is opened again, too
+
     async def work() -> None:
-        journal = Journal(tmp_path / "j.db", {"stays": ALL, "goes": ALL})
+        journal = Journal(tmp_path / "j.db", {"stays": ALL, "goes": ALL}, cipher=cipher)
         journal.start()
         reading_all = asyncio.create_task(read_all(journal, "stays", 300))
         for number in range(300):
@@ -207,7 +210,7 @@ def test_other_uplinks_are_served_while_records_come_and_who_stays_does_not_noti
         assert journal.appended == 301
         await journal.close()
 
-        journal = Journal(tmp_path / "j.db", {"stays": ALL, "new": states})
+        journal = Journal(tmp_path / "j.db", {"stays": ALL, "new": states}, cipher=cipher)
         assert journal.acknowledged("stays") == 301, "what it was still to get went with it"
         assert journal.acknowledged("new") == 1
         await journal.close()

@@ -16,6 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from edge_agent.contract.messages import Event, decode
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal import thinning
+from edge_agent.journal.cipher import PLAIN, Cipher, JournalKeyError, KeyCipher
+from edge_agent.journal.convert import convert
 from edge_agent.journal.limits import DAY_MS, HOUR_MS, Limits
 from edge_agent.journal.store import Entry, Record, Store
 
@@ -54,15 +56,19 @@ class Uplink:
     """Numbers of which an event has said that they do not come."""
 
 
+CIPHERS = (PLAIN, KeyCipher(b"1" * 32), KeyCipher(b"2" * 32))
+
+
 class JournalAgainstModel(RuleBasedStateMachine):
     """A power cut is the files as they were at the last sync; a kill is what is there, amid any write."""
 
-    @initialize(seed=st.integers(0, 2**32))
-    def start(self, seed: int) -> None:
+    @initialize(seed=st.integers(0, 2**32), cipher=st.sampled_from(CIPHERS))
+    def start(self, seed: int, cipher: Cipher) -> None:
         self.random = random.Random(seed)  # noqa: S311  # bytes that do not compress
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = Path(self.temporary.name) / "0"
         self.folder.mkdir()
+        self.cipher = cipher
         self.boot = 0
         self.now_ms = 1_800_000_000_000
         self.carries = dict(CARRIES)
@@ -75,7 +81,12 @@ class JournalAgainstModel(RuleBasedStateMachine):
 
     def open(self) -> None:
         self.store = Store(
-            self.folder / "j.db", self.carries, f"boot {self.boot}", LIMITS, now_ms=lambda: self.now_ms
+            self.folder / "j.db",
+            self.carries,
+            f"boot {self.boot}",
+            LIMITS,
+            lambda: self.now_ms,
+            self.cipher,
         )
         self.learn()
         self.keep_synced()
@@ -255,6 +266,17 @@ class JournalAgainstModel(RuleBasedStateMachine):
             uplink.acked = max(uplink.given, default=0)
         else:
             self.carries[name] = CARRIES[name]
+        self.open()
+
+    @rule(cipher=st.sampled_from(CIPHERS))
+    def convert(self, cipher: Cipher) -> None:
+        self.store.close()
+        self.boot += 1  # whatever is done at another start must not matter
+        with suppress(JournalKeyError):
+            Store(self.folder / "j.db", self.carries, cipher=cipher).close()
+            assert cipher is self.cipher, "opened with a key that is not its own"
+        convert(self.folder / "j.db", self.carries, self.cipher, cipher)
+        self.cipher = cipher
         self.open()
 
     # What holds always.
