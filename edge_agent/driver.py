@@ -16,6 +16,7 @@ from typing import ClassVar, Generic, TypeVar
 import click
 
 from edge_agent.model.batch import Batch
+from edge_agent.model.found import Recogniser
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
 from edge_agent.model.state import UnknownCause
 
@@ -142,6 +143,11 @@ class Driver(ABC, Generic[C, E, T]):
     @classmethod
     def commands(cls) -> click.Group | None:
         """Commands for the technician, shown as `edge-agent <driver name> …`."""
+        return None
+
+    @classmethod
+    def recogniser(cls) -> Recogniser | None:
+        """Finds what the driver could read, for `edge-agent discover`."""
         return None
 
 

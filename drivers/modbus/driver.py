@@ -24,6 +24,7 @@ from edge_agent.driver import (
 )
 from edge_agent.model.batch import Batch
 from edge_agent.model.clock import CLOCK
+from edge_agent.model.found import Recogniser
 from edge_agent.model.quality import Quality, bad
 from edge_agent.model.state import UnknownCause
 
@@ -121,6 +122,12 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
         from drivers.modbus.commands import modbus
 
         return modbus
+
+    @classmethod
+    def recogniser(cls) -> Recogniser:
+        from drivers.modbus.recognition import ModbusRecogniser  # as above
+
+        return ModbusRecogniser()
 
     async def read(self, tag_set: ModbusTagSet) -> Batch:
         reading = self._readings[tag_set]

@@ -73,9 +73,10 @@ def read_request(unit: int, table: str, start: int, count: int) -> Request:
     return Request(unit, struct.pack(">BHH", function, start, count), 2 + data_size)
 
 
-def identify_request(unit: int) -> Request:
-    """Read the basic device identification: vendor, product code, revision."""
-    return Request(unit, bytes((IDENTIFY, IDENTIFICATION_KIND, 1, 0)), None)
+def identify_request(unit: int, *, regular: bool = False) -> Request:
+    """Read the basic device identification: vendor, product code, revision; or the `regular` one, which
+    few units have: names of product, model and application as well."""
+    return Request(unit, bytes((IDENTIFY, IDENTIFICATION_KIND, 2 if regular else 1, 0)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,21 @@
-"""What a unit says about itself: basic device identification (function 43, kind 14)."""
+"""What a unit says about itself: device identification (function 43, kind 14)."""
 
 from collections.abc import Mapping
 from typing import Final
 
-_OBJECTS: Final[Mapping[int, str]] = {0: "vendor", 1: "product", 2: "revision"}
+_OBJECTS: Final[Mapping[int, str]] = {
+    0: "vendor",
+    1: "product",
+    2: "revision",
+    4: "product name",
+    5: "model",
+    6: "application",
+}
 
 
 def identity_of(pdu: bytes) -> dict[str, str]:
-    """The objects of an answer by name: vendor, product, revision. Broken answers give what is readable."""
+    """The objects of an answer by name: vendor, product, revision; product name, model and application, too,
+    if those were asked for. Broken answers give what is readable."""
     identity: dict[str, str] = {}
     place = 7
     for _ in range(pdu[6] if len(pdu) > 6 else 0):

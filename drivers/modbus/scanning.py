@@ -1,6 +1,6 @@
 """Finds out which units answer on a connection, and which addresses one unit has. Reads only."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -80,7 +80,14 @@ class FoundUnit:
 
     unit: int
     answer: str
-    identity: str = ""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """Its identification, by name."""
+    readable: bool = False
+    """Whether holding register 0 can be read."""
+
+    @property
+    def identity(self) -> str:
+        return " ".join(self.said.values())
 
 
 LATE = "late"
@@ -101,7 +108,7 @@ async def scan_units(asker: Asker, first: int, last: int, scan: UnitScan, step: 
     Fills `scan` on the way and calls `step` after each unit. Raises ConnectionFailed.
     """
     for unit in range(first, last + 1):
-        if (found := await _look_for(asker, unit)) is not None:
+        if (found := await look_for(asker, unit)) is not None:
             scan.found.append(found)
         scan.asked = unit
         step()
@@ -109,20 +116,22 @@ async def scan_units(asker: Asker, first: int, last: int, scan: UnitScan, step: 
     scan.found.extend(FoundUnit(unit, LATE) for unit in sorted(late))
 
 
-async def _look_for(asker: Asker, unit: int) -> FoundUnit | None:
+async def look_for(asker: Asker, unit: int) -> FoundUnit | None:
+    """Ask one unit for a register and for who it is; None if nobody answers. Raises ConnectionFailed."""
+    readable = True
     try:
         answer = str(int.from_bytes((await asker.ask(read_request(unit, "holding", 0, 1)))[2:], "big"))
     except Refused as refused:
         if refused.code in GATEWAY_EXCEPTIONS:
             return None
-        answer = str(refused)
+        answer, readable = str(refused), False
     except NoAnswer:
         return None
     try:
         identity = identity_of(await asker.ask(identify_request(unit)))
     except (Refused, NoAnswer):
         identity = {}
-    return FoundUnit(unit, answer, " ".join(identity.values()))
+    return FoundUnit(unit, answer, identity, readable)
 
 
 @dataclass(slots=True)

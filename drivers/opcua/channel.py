@@ -34,6 +34,8 @@ class OpcuaClient(Client):
     """
 
     token_policy = ua.UserTokenPolicy()
+    most_bytes: int | None = None
+    """How much may come over its connection; for servers that nobody knows yet."""
 
     def __init__(self, endpoint: str, timeout: float) -> None:
         super().__init__(endpoint, timeout=timeout)
@@ -53,17 +55,20 @@ class Discovered:
     servers: Sequence[ua.ApplicationDescription] = ()
 
 
-async def discover(endpoint: str, limit: float, *, servers: bool = False) -> Discovered:
+async def discover(
+    endpoint: str, limit: float, *, servers: bool = False, most_bytes: int | None = None
+) -> Discovered:
     """Ask over a connection of its own, without security: there is no other way. Raises ConnectionFailed."""
-    async with asking(endpoint, limit) as client:
+    async with asking(endpoint, limit, most_bytes) as client:
         endpoints = await client.get_endpoints()
         return Discovered(endpoints or (), (await client.find_servers() or ()) if servers else ())
 
 
 @asynccontextmanager
-async def asking(endpoint: str, limit: float) -> AsyncIterator[Client]:
+async def asking(endpoint: str, limit: float, most_bytes: int | None = None) -> AsyncIterator[Client]:
     """A client over a channel without security and without a login: enough for discovery."""
     client = OpcuaClient(endpoint, limit)
+    client.most_bytes = most_bytes
     try:
         with explained(endpoint):
             await connect(client, endpoint)
@@ -73,7 +78,7 @@ async def asking(endpoint: str, limit: float) -> AsyncIterator[Client]:
         await disconnect(client, endpoint, limit)
 
 
-async def connect(client: Client, endpoint: str) -> None:
+async def connect(client: OpcuaClient, endpoint: str) -> None:
     """Connect and exchange hellos."""
     task = asyncio.current_task()
     cancelled_before = task.cancelling() if task is not None else 0
@@ -81,6 +86,8 @@ async def connect(client: Client, endpoint: str) -> None:
     if task is not None and task.cancelling() > cancelled_before:
         # It waits with asyncio.wait_for, which before Python 3.12 can swallow a cancellation.
         raise asyncio.CancelledError
+    if client.most_bytes is not None:
+        _bound(client, client.most_bytes)
     remedy = "check that this port belongs to an OPC UA server, and that it has a connection left"
     try:
         await client.send_hello()
@@ -92,6 +99,27 @@ async def connect(client: Client, endpoint: str) -> None:
         raise ConnectionFailed(
             UnknownCause.PROTOCOL_ERROR, f"{endpoint} ends the connection at the first message", remedy
         ) from error
+
+
+def _bound(client: Client, most: int) -> None:
+    """Cut the connection of `client` when more than `most` bytes have come over it.
+
+    The library gathers a message of whatever length a stranger announces.
+    """
+    protocol = client.uaclient.protocol
+    if protocol is None:
+        return
+    take, left = protocol.data_received, most
+
+    def counted(data: bytes) -> None:
+        nonlocal left
+        left -= len(data)
+        if left >= 0:
+            take(data)
+        elif protocol.transport is not None:
+            protocol.transport.abort()
+
+    setattr(protocol, "data_received", counted)  # noqa: B010 - it is a method
 
 
 async def disconnect(

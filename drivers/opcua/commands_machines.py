@@ -5,16 +5,10 @@ import re
 import click
 
 from drivers.opcua.commands_access import opened, run, server_access
-from drivers.opcua.companion import Machine
+from drivers.opcua.companion import BY_NAMESPACE, Machine
 from drivers.opcua.companion import machines as find_machines
 from drivers.opcua.options import ServerAccess
 from drivers.opcua.tag_lists import quoted
-
-_BY_NAMESPACE = (
-    ("SinumerikVarProvider", "opcua/siemens-840d"),
-    ("http://www.siemens.com/simatic-s7-opcua", "opcua/siemens-s7-1500"),
-)
-"""Servers that are known by a namespace, and describe no machine."""
 
 
 @click.command()
@@ -35,7 +29,7 @@ async def _machines(access: ServerAccess) -> None:
         namespaces = set(session.namespaces)
     for machine in found:
         _describe(machine)
-    vendors = [profile for namespace, profile in _BY_NAMESPACE if namespace in namespaces]
+    vendors = [profile for namespace, profile in BY_NAMESPACE if namespace in namespaces]
     if not found:
         click.echo("no machine is described by a companion specification here. 未发现配套规范描述的设备。")
         for profile in vendors:

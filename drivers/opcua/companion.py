@@ -26,6 +26,12 @@ CNC = "http://opcfoundation.org/UA/CNC"
 ROBOTICS = "http://opcfoundation.org/UA/Robotics/"
 PACKML = "http://opcfoundation.org/UA/PackML/"
 
+BY_NAMESPACE = (
+    ("SinumerikVarProvider", "opcua/siemens-840d"),
+    ("http://www.siemens.com/simatic-s7-opcua", "opcua/siemens-s7-1500"),
+)
+"""Servers that are known by a namespace, and describe no machine: the profile that reads them."""
+
 DEEPEST = 3
 """Levels below Objects in which machines are looked for."""
 MOST_LOOKED_AT = 2_000

@@ -17,6 +17,7 @@ from drivers.opcua.session import Session
 from drivers.opcua.unit_check import unit_remarks
 from edge_agent.driver import ConnectionFailed, PlannedRequest, ProbeResult, StreamingDriver
 from edge_agent.model.batch import Batch
+from edge_agent.model.found import Recogniser
 from edge_agent.model.state import UnknownCause
 
 ATTENTION = 0.5
@@ -95,6 +96,12 @@ class OpcuaDriver(StreamingDriver[OpcuaConnection, OpcuaEquipment, OpcuaTag]):
         from drivers.opcua.commands import opcua
 
         return opcua
+
+    @classmethod
+    def recogniser(cls) -> Recogniser:
+        from drivers.opcua.recognition import OpcuaRecogniser  # as above
+
+        return OpcuaRecogniser()
 
     def plan(self) -> Sequence[PlannedRequest]:
         return [

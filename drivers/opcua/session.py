@@ -58,7 +58,9 @@ class Session:
     """Used once: `open`, then services, then `close`. All but `close` raise ConnectionFailed or what
     `errors.explained` turns into it."""
 
-    def __init__(self, options: OpcuaConnection) -> None:
+    def __init__(self, options: OpcuaConnection, most_bytes: int | None = None) -> None:
+        """`most_bytes`: the connection is cut when more than that has come over it."""
+        self._most_bytes = most_bytes
         self.endpoint = options.endpoint
         self.timeout = options.timeout
         self.namespaces: Sequence[str] = ()
@@ -73,6 +75,7 @@ class Session:
     def _new_client(self) -> OpcuaClient:
         options = self._options
         client = OpcuaClient(options.endpoint, options.timeout)
+        client.most_bytes = self._most_bytes
         client.description = f"edge-agent {options.id}"
         client.session_timeout = max(SESSION_TIMEOUT_MS, round(2000 * options.bridge))
         return client

@@ -13,6 +13,9 @@ _OWN = (
     "schema",
     "demo",
     "simulate",
+    "init",
+    "discover",
+    "match",
     "register",
     "indicators",
     "account",
@@ -52,6 +55,9 @@ def main() -> None:
     \b
     First steps:
       edge-agent demo                      a simulated workshop, with everything in it
+      edge-agent init                      a first configuration, question by question
+      edge-agent discover 192.168.0.0/24   what is on the network?
+      edge-agent match my.yaml found.json  which machine of the register is which?
       edge-agent check my.yaml             is the configuration right? what would be read?
       edge-agent check my.yaml --connect   does every machine answer?
       edge-agent run my.yaml               the agent itself; Ctrl-C stops it

@@ -28,7 +28,7 @@ def modbus_server(plan: ModbusServerPlan, port: int, now: Now) -> ModbusTcpServe
         devices = [_device(0, plan.units[0], now)]  # 0: whatever unit id is asked for
     else:
         devices = [_device(unit.unit, unit, now) for unit in plan.units]
-        devices += [_silent_device(unit) for unit in plan.dead]
+        devices += [_silent_device(unit) for unit in (*plan.dead, 0)]  # 0: whoever else is asked for
     return ModbusTcpServer(devices, address=("127.0.0.1", port), ignore_missing_devices=True)
 
 

@@ -1,0 +1,1 @@
+"""Finds what speaks on the addresses that somebody named: gently, and without changing anything there."""

@@ -1,0 +1,1 @@
+"""Which equipment of the register a found machine may be, and what the others need to be connected."""
