@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from edge_agent import __version__
@@ -41,6 +42,7 @@ from edge_agent.recording import Recorder, connected
 from edge_agent.reloading import NotWhileRunningError, Reloader
 from edge_agent.sharing.publishing import publish_capacity
 from edge_agent.statements.keys import signing_key
+from edge_agent.uplinks.influx.health import ConnectionHealth, Health, UplinkHealth
 from edge_agent.uplinks.influx.points import where_of
 from edge_agent.uplinks.influx.uplink import InfluxUplink
 from edge_agent.uplinks.mqtt import MqttUplink
@@ -114,7 +116,7 @@ class Agent:
     def _uplink(self, options: AnyUplinkOptions) -> Uplink:
         if isinstance(options, InfluxdbUplinkOptions):
             where, folder = where_of(self.site), self.site.data_dir
-            return InfluxUplink(options, where, folder, self.journal, self._status, self._event)
+            return InfluxUplink(options, where, folder, self.journal, self._health, self._event)
         if isinstance(options, SparkplugUplinkOptions):
             # protobuf takes 4 MB, which only who has such an uplink pays.
             from edge_agent.uplinks.sparkplug.plant import plant_of
@@ -289,12 +291,14 @@ class Agent:
         """End those that are no longer as they were, and begin those that are new or otherwise."""
         was = {options.id: (options, self._told_of(options, before)) for options in before.uplinks}
         now = {options.id: (options, self._told_of(options, self.site)) for options in self.site.uplinks}
+        kept = {one.id: one for one in self.uplinks if now.get(one.id) == was[one.id]}
+        # From here on nobody asks how those do that end, or what the journal keeps for them.
+        self.uplinks = list(kept.values())
         await self._parts.end(_uplink(name) for name, one in was.items() if now.get(name) != one)
         if _cursors(before) != _cursors(self.site) or before.journal != self.site.journal:
             await self.journal.follow(_cursors(self.site), journal_limits(self.site.journal))
-        by_id = {one.id: one for one in self.uplinks if now.get(one.id) == was[one.id]}
-        new = {o.id: self._uplink(o) for o in self.site.uplinks if o.id not in by_id}
-        self.uplinks = [(by_id | new)[options.id] for options in self.site.uplinks]
+        new = {o.id: self._uplink(o) for o in self.site.uplinks if o.id not in kept}
+        self.uplinks = [(kept | new)[options.id] for options in self.site.uplinks]
         for name, uplink in new.items():
             self._parts.begin(_uplink(name), uplink.run())
 
@@ -378,6 +382,27 @@ class Agent:
             configuration=self.site.digest,
             clock_offset_ms=CLOCK.offset_ms(),
             key=self._key.public,
+        )
+
+    def _health(self) -> Health:
+        """How the gateway does, for a database of the plant."""
+        return Health(
+            self._status(),
+            [
+                ConnectionHealth(s.id, s.open, **asdict(s.statistics), figures=s.diagnostics())
+                for s in self.supervisors
+            ],
+            [
+                UplinkHealth(
+                    u.id,
+                    u.state.value,
+                    self.journal.depth(u.id),
+                    u.statistics.connects,
+                    u.statistics.published,
+                    u.statistics.acknowledged,
+                )
+                for u in self.uplinks
+            ],
         )
 
     # What has to be done now and then.

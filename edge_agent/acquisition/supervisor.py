@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from edge_agent.acquisition.diagnostics import Crossing, LimitWatch
@@ -14,6 +14,7 @@ from edge_agent.driver import (
     AnyDriver,
     AnyTagSet,
     ConnectionFailed,
+    Diagnostic,
     DriverError,
     EquipmentFailed,
     PolledDriver,
@@ -102,6 +103,8 @@ class ConnectionSupervisor:
         self.driver = driver
         self.id = driver.options.id
         self.statistics = ConnectionStatistics()
+        self.open = False
+        """Whether the endpoint accepts the connection now."""
         self._sink = sink
         self._phase = phase
         self._backoff = Backoff(RECONNECT_FIRST_S, RECONNECT_LIMIT_S)
@@ -140,12 +143,14 @@ class ConnectionSupervisor:
         except TimeoutError as error:
             raise ConnectionFailed(UnknownCause.UNREACHABLE, f"no connection within {limit:g} s") from error
         self.statistics.opened += 1
+        self.open = True
         if "" in self._told:
             del self._told[""]
             log.warning("connection %s: open again", self.id)
         self._sink.opened(self.id)
 
     async def _close(self) -> None:
+        self.open = False
         try:
             async with asyncio.timeout(CLOSE_LIMIT_S):
                 await self.driver.close()
@@ -225,16 +230,19 @@ class ConnectionSupervisor:
             log.warning("connection %s: %s", self.id, _text(error))
             self._sink.lost(self.id, error)
 
+    def diagnostics(self) -> Sequence[Diagnostic]:
+        """What the driver counts; nothing if it fails at that, or counts what is no number."""
+        try:
+            return [replace(one, value=float(one.value)) for one in self.driver.diagnostics()]
+        except Exception:
+            log.exception("connection %s: fault in the diagnostics of the driver", self.id)
+            return ()
+
     async def _watch_limits(self) -> None:
         limits = LimitWatch(min(tag_set.period for tag_set in self.driver.tag_sets))
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                crossings = limits.look(self.driver.diagnostics())
-            except Exception:
-                log.exception("connection %s: fault in the diagnostics of the driver", self.id)
-                continue
-            for crossing in crossings:
+            for crossing in limits.look(self.diagnostics()):
                 log.warning("connection %s: %s", self.id, crossing)
                 self._sink.limit_crossed(self.id, crossing)
 

@@ -242,6 +242,9 @@ def test_limits_are_watched_while_the_connection_is_read(monkeypatch: pytest.Mon
 
     async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
         await until(lambda: driver.faults == 0)
+        assert supervisor.open
+        driver.faults = 1
+        assert list(supervisor.diagnostics()) == []
         driver.failed = 1000
         await until(lambda: len(told.news) >= 2)
         await until(lambda: len(told.news) >= 3)

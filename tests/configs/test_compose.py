@@ -82,13 +82,73 @@ def test_the_agents_configuration_is_the_demos_with_other_uplinks(
         if target.startswith("/etc/edge-agent/"):
             shutil.copy(ROOT / source, tmp_path / Path(target).name)
     monkeypatch.setenv("MQTT_GATEWAY_PASSWORD", "x")
-    monkeypatch.setenv("INFLUX_TOKEN", "y")
+    token, file = tmp_path / "token", tmp_path / "agent.yaml"
+    token.write_text("y")
+    file.write_text(text_of(file).replace("/run/tokens/agent", str(token)), encoding="utf-8")
     site = load_site(tmp_path)
     assert [one.id for one in site.uplinks] == ["region", "plant"]
     influx = next(one for one in ours["uplinks"] if one["type"] == "influxdb")
     environment = SERVICES["influxdb"]["environment"]
     assert influx["org"] == environment["DOCKER_INFLUXDB_INIT_ORG"]
     assert influx["bucket"] == environment["DOCKER_INFLUXDB_INIT_BUCKET"]
+
+
+INFLUX = """#!/bin/sh
+# Stands in for the program: says what it was asked, and answers as it does.
+echo "$*" >>"$SEEN"
+case "$1 $2" in
+"bucket list") printf 'b1\\tplant\\t720h\\n' ;;
+"auth list") printf 'a1\\tadmin\\tx\\na2\\tedge-agent-writes\\ty\\n' ;;
+"auth create") printf '{\\n\\t"id": "a3",\\n\\t"token": "%s",\\n\\t"status": "active"\\n}\\n' "$MADE" ;;
+esac
+"""
+
+
+def test_the_agent_gets_a_token_that_may_only_write(tmp_path: Path) -> None:
+    """The script that compose.yaml runs once, with a stand-in for the database's own program."""
+    for name, content in (("influx", INFLUX), ("chown", "#!/bin/sh\n")):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o755)
+    tokens, seen = tmp_path / "tokens", tmp_path / "seen"
+    tokens.mkdir()
+    script = text_of(ROOT / "configs" / "compose" / "influxdb-agent-token.sh")
+    (tmp_path / "script").write_text(script.replace("/tokens/", f"{tokens}/"), encoding="utf-8")
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SEEN": str(seen),
+        "INFLUX_ORG": "works",
+        "INFLUX_BUCKET": "plant",
+    }
+
+    def run(made: str) -> int:
+        command = ["sh", str(tmp_path / "script")]
+        return subprocess.run(command, env=environment | {"MADE": made}, capture_output=True).returncode
+
+    assert run("") == 1
+    assert list(tokens.iterdir()) == []
+    assert run("t0==") == 0
+    assert (tokens / "agent").read_text() == "t0=="
+    assert (tokens / "agent").stat().st_mode & 0o777 == 0o400
+    asked = seen.read_text().splitlines()
+    (made,) = set(one for one in asked if one.startswith("auth create"))
+    assert re.findall("--(?:write|read|all|operator)[^ ]*(?: [^ -]+)?", made) == ["--write-bucket b1"]
+    assert "auth delete --id a2" in asked
+    assert run("another") == 0
+    assert (tokens / "agent").read_text() == "t0=="
+    assert seen.read_text().splitlines() == asked
+
+
+def test_only_what_sets_the_database_up_has_the_administrators_token() -> None:
+    """The agent and Grafana get something else."""
+    with_it = {name for name, one in SERVICES.items() if "INFLUX_ADMIN_TOKEN" in str(one)}
+    assert with_it == {"influxdb", "influxdb-agent-token"}
+    environment = SERVICES["influxdb-agent-token"]["environment"]
+    setup = SERVICES["influxdb"]["environment"]
+    assert environment["INFLUX_ORG"] == setup["DOCKER_INFLUXDB_INIT_ORG"]
+    assert environment["INFLUX_BUCKET"] == setup["DOCKER_INFLUXDB_INIT_BUCKET"]
+    agent = re.search(r"useradd .*--uid (\d+)", text_of(ROOT / "Dockerfile"))
+    assert agent is not None
+    assert f"uid={agent[1]} " in text_of(ROOT / "configs" / "compose" / "influxdb-agent-token.sh")
 
 
 def test_grafana_gets_what_its_data_source_asks_for() -> None:

@@ -64,7 +64,7 @@ function content(here) {
 }
 
 function render() {
-  if (!OVERVIEW) return;
+  if (!OVERVIEW || !WORDS) return;
   var here = route(), main = document.getElementById("main");
   patchChildren(document.getElementById("top"), h("div", {}, header(here)));
   patchChildren(main, h("div", {}, content(here)));
@@ -109,7 +109,6 @@ function speak(language) {
       WORDS = words;
       LANGUAGE = language;
       FORMATS = {};
-      render();
     });
 }
 
@@ -129,7 +128,7 @@ document.addEventListener("click", function (event) {
   if (attribute(event, "data-skip") !== null) document.getElementById("main").focus();
   if (language) {
     try { localStorage.setItem("language", language); } catch (error) { /* it is asked again next time */ }
-    speak(language);
+    speak(language).then(render);
   }
   if (filter !== null) {
     FILTER = FILTER === filter ? "" : filter;
@@ -152,4 +151,6 @@ setInterval(function () {
 }, 1000);
 
 window.addEventListener("hashchange", moved);
-speak(remembered()).then(function () { follow(); moved(); });
+/* News and words are asked for together: the page stands when both are there. */
+follow();
+speak(remembered()).then(moved);

@@ -3,7 +3,7 @@
 
 var PAGES = {};
 var DATA = {};
-var WORDS = {};
+var WORDS = null;
 var LANGUAGE = "zh";
 var ZONE = "Asia/Shanghai";
 

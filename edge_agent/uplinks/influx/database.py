@@ -102,10 +102,21 @@ class Database:
         if status == 404:
             return RefusedError(f"{self._place} is not there ({told}); create it, or check url, org and name")
         if status == 429 or status >= 500:
-            return UnreachableError(
-                f"the database is busy or down ({told})", _retry_after(answer.headers.get("Retry-After"))
-            )
+            why = f"{_trouble(status, said)} ({told})"
+            return UnreachableError(why, _retry_after(answer.headers.get("Retry-After")))
         return RefusedError(f"this is no InfluxDB, or a proxy is in the way ({told}); check url")
+
+
+def _trouble(status: int, said: str) -> str:
+    """What keeps a database from taking anything for a while, and what to do about it."""
+    if status == 507 or "no space left" in said.lower():
+        return "the disk of the database is full; make room there, or keep less in it"
+    if status == 500:
+        # 1.x says no more than "timeout" when its disk is full.
+        return "the database has a fault of its own; see its log, and whether its disk is full"
+    if status == 429:
+        return "the database wants less at once; raise the limit that it has for this token or bucket"
+    return "the database is busy or down"
 
 
 def _credentials(options: InfluxdbUplinkOptions) -> str:

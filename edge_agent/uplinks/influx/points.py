@@ -7,17 +7,19 @@ changes its type: a database would refuse the point.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import msgspec
 
 from edge_agent.config.site import Site
 from edge_agent.contract import messages
-from edge_agent.contract.messages import decode
+from edge_agent.contract.messages import EquipmentEvidence, ProcessEvidence, decode
 from edge_agent.journal.store import Record
 from edge_agent.model.batch import Value
 from edge_agent.model.equipment import Equipment
 from edge_agent.model.quality import QualityLevel
 from edge_agent.model.state import MachineState
+from edge_agent.uplinks.influx.health import ConnectionHealth, UplinkHealth
 from edge_agent.uplinks.influx.lines import FieldValue, line, series, text
 
 TAG_KEYS = frozenset(
@@ -45,6 +47,9 @@ RESERVED = TAG_KEYS | {"time", "_time", "_field", "_measurement"}
 MOST_CAUSES = 200
 """So many causes of alarms get a tag value of their own. State rules name them, so there are few."""
 OTHER_CAUSE = "other"
+COUNTED_EVERY_MS = 3_600_000
+"""Whether a machine counts is written when it changes, and once in so long all the same: what is older than
+that holds no more."""
 
 _NUMBERS = (float, int)
 """JSON has no NaN and no infinity, so what was decoded from it is finite."""
@@ -73,6 +78,8 @@ class Points:
         self._heads: dict[tuple[str, ...], str] = {}
         """What lines begin with, by measurement and what else it hangs on: the same for thousands of them."""
         self._causes: set[str] = set()
+        self._counted: dict[str, tuple[int, bool, bool, str]] = {}
+        """By the head of a point in `counted`: in which hour it was written last, and what it said."""
 
     def of(self, record: Record) -> list[str]:
         """The lines of one record; none for a class that there are no points for."""
@@ -84,7 +91,9 @@ class Points:
                 return _written(self._state(message))
             case messages.Event():
                 return _written(self._event(message))
-            case messages.Statements() | messages.StatementOfRecord():
+            case messages.Statements():
+                return _written(chain(self._figures(message), self._evidence(message)))
+            case messages.StatementOfRecord():
                 return _written(self._figures(message))
             case messages.Account():
                 return _written(self._account(message))
@@ -94,11 +103,47 @@ class Points:
                 return []
 
     def health(self, uplink: str, fields: Mapping[str, FieldValue], time_ms: int) -> str:
-        """How the gateway does. The one line that does not come out of the journal."""
+        """How the gateway does. This line and those below do not come out of the journal."""
         written = line(self._head("gateway", uplink=uplink), fields, time_ms)
         if written is None:
             raise ValueError("the gateway's health has no field")
         return written
+
+    def connections(self, found: Iterable[ConnectionHealth], time_ms: int) -> list[str]:
+        """How each connection does, and in a measurement of floats alone what its driver counts."""
+        return _written(chain.from_iterable(self._connection(one, time_ms) for one in found))
+
+    def _connection(self, one: ConnectionHealth, time_ms: int) -> Iterator[str | None]:
+        fields: dict[str, FieldValue] = {
+            "open": int(one.open),
+            "opened": one.opened,
+            "failures": one.failures,
+            "reads": one.reads,
+            "missed_ticks": one.missed_ticks,
+        }
+        yield line(self._head("connections", subject=one.id), fields, time_ms)
+        parts: dict[str, dict[str, FieldValue]] = {}
+        for figure in one.figures:
+            parts.setdefault(figure.subject, {})[_name(figure.name)] = float(figure.value)
+        for part, counted in parts.items():
+            yield line(self._head("diagnostics", subject=one.id, about=part), counted, time_ms)
+
+    def uplinks(self, found: Iterable[UplinkHealth], time_ms: int) -> list[str]:
+        """How each uplink of the gateway does: also those that lead elsewhere."""
+        return _written(
+            line(
+                self._head("uplinks", subject=one.id),
+                {
+                    "state": one.state,
+                    "waiting": one.waiting,
+                    "connects": one.connects,
+                    "published": one.published,
+                    "acknowledged": one.acknowledged,
+                },
+                time_ms,
+            )
+            for one in found
+        )
 
     def _head(self, measurement: str, **tags: str) -> str:
         key = measurement, "", *tags.values()
@@ -242,6 +287,26 @@ class Points:
             }
             yield line(self._head(measurement, **tags, **place), fields, message.to)
 
+    def _evidence(self, message: messages.Statements) -> Iterator[str | None]:
+        tags = {"definition": message.definition.id, "version": str(message.definition.version)}
+        for machine in message.equipment:
+            yield self._counts(self._machine("counted", machine.equipment, **tags), machine, message.to)
+        for process in message.processes:
+            head = self._head("counted", **tags, subject=process.process, workshop=process.workshop)
+            yield self._counts(head, process, message.to)
+
+    def _counts(self, head: str, one: EquipmentEvidence | ProcessEvidence, time_ms: int) -> str | None:
+        now = time_ms // COUNTED_EVERY_MS, one.in_denominator, one.in_numerator, one.reason
+        if self._counted.get(head) == now:
+            return None
+        self._counted[head] = now
+        fields: dict[str, FieldValue] = {
+            "in_denominator": int(one.in_denominator),
+            "in_numerator": int(one.in_numerator),
+            "reason": one.reason,
+        }
+        return line(head, fields, time_ms)
+
     def _account(self, message: messages.Account) -> Iterator[str | None]:
         fields: dict[str, FieldValue] = {"total_ms": message.to - message.from_}
         fields |= _by_state("", message.times)
@@ -250,7 +315,12 @@ class Points:
                 fields[f"unknown_{one.cause}_ms"] = one.ms
         if message.planned is not None:
             fields |= _by_state("planned_", message.planned)
+        if message.shift:
+            fields["shift"] = message.shift
+        missing = sorted({name for one in message.figures for name in one.missing})
         fields |= {
+            "missing": ", ".join(missing),
+            "cycle_time_ms": message.cycle_time,
             "failures": message.failures,
             "alarms": sum(one.count for one in message.alarms),
             "alarms_ms": sum(one.ms for one in message.alarms),
@@ -280,7 +350,7 @@ def _written(lines: Iterable[str | None]) -> list[str]:
 
 
 def _name(tag: str) -> str:
-    """The field of a machine's tag. Tag ids are letters, digits and underscores: nothing to escape."""
+    """The field of a machine's tag, or of what a driver counts. A tag's id needs no escaping."""
     return f"{tag}.value" if tag in RESERVED else tag
 
 

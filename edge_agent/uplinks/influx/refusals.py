@@ -32,6 +32,30 @@ class Refused:
     reason: str
 
 
+_REMEDIES = (
+    (
+        re.compile(r"type conflict|already exists as type|invalid column type"),
+        "Somebody else writes another type there: write to a bucket of its own, or drop that measurement",
+    ),
+    (
+        re.compile(r"(beyond|outside).*retention", re.IGNORECASE),
+        "They are older than the database keeps: lengthen its retention, if they are wanted",
+    ),
+    (
+        re.compile(r"unable to parse|invalid line protocol|partial write of line protocol"),
+        "Something on the way has changed them, or the agent is at fault: report it with that file",
+    ),
+)
+
+
+def remedy(reason: str) -> str:
+    """What to do about lines that are refused for `reason`, which is in the words of 1.x, 2.x or 3.x."""
+    for pattern, what in _REMEDIES:
+        if pattern.search(reason):
+            return what
+    return "See the log of the database"
+
+
 def write_what_is_taken(
     write: Callable[[Sequence[str]], None], lines: Sequence[str], known_good: str
 ) -> list[Refused]:

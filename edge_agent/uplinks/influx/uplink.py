@@ -11,14 +11,14 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.config.models import InfluxdbUplinkOptions
-from edge_agent.contract.messages import Status
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Entry
 from edge_agent.model.clock import CLOCK
 from edge_agent.uplinks.influx.database import Database, UnreachableError
+from edge_agent.uplinks.influx.health import Health
 from edge_agent.uplinks.influx.lines import FieldValue, one_line
 from edge_agent.uplinks.influx.points import Points, Where
-from edge_agent.uplinks.influx.refusals import Refused, RefusedError, write_what_is_taken
+from edge_agent.uplinks.influx.refusals import Refused, RefusedError, remedy, write_what_is_taken
 from edge_agent.uplinks.uplink import Uplink, UplinkState
 
 log = logging.getLogger(__name__)
@@ -43,10 +43,12 @@ class InfluxUplink(Uplink):
         where: Where,
         data_dir: Path,
         journal: Journal,
-        status: Callable[[], Status],
+        health: Callable[[], Health],
         told: Callable[[str, str, str], None],
     ) -> None:
-        """`status` is asked for the gateway's health. `told` as for Uplink; also when lines are refused."""
+        """`health` is asked how the gateway does each time that this is written. `told` as for Uplink;
+        also when lines are refused.
+        """
         super().__init__(options.id, journal, told)
         self.options = options
         self.points_written = 0
@@ -54,9 +56,11 @@ class InfluxUplink(Uplink):
         self.points_refused = 0
         self._points = Points(where)
         self._set_aside = data_dir / f"{options.id}.refused.lp"
-        self._status = status
+        self._health = health
         self._told_refused: set[tuple[str, str]] = set()
         self._health_at = 0.0
+        self._own: Sequence[str] = ()
+        """How the gateway did when that was due last; the first is a line that any database takes."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"influxdb {options.id}")
         self._database: Database | None = None
 
@@ -107,8 +111,10 @@ class InfluxUplink(Uplink):
         while True:
             due = loop.time() >= self._health_at
             pause: float | None = None
+            if due:
+                self._own = self._own_lines()
             try:
-                refused = await loop.run_in_executor(self._thread, self._write, lines, self._health(), due)
+                refused = await loop.run_in_executor(self._thread, self._write, lines, due)
             except UnreachableError as error:
                 pause = error.retry_after_s
                 self._down(UplinkState.CONNECTING, "uplink_down", str(error))
@@ -123,8 +129,10 @@ class InfluxUplink(Uplink):
                 return refused
             await asyncio.sleep(self._pause() if pause is None else pause)
 
-    def _health(self) -> str:
-        status, journal = self._status(), self._journal
+    def _own_lines(self) -> list[str]:
+        """How the gateway does now: itself, which any database takes, then its connections and uplinks."""
+        health, journal, now = self._health(), self._journal, CLOCK.now_ms()
+        status = health.status
         fields: dict[str, FieldValue] = {
             "program": status.version,
             "configuration": status.configuration,
@@ -136,7 +144,11 @@ class InfluxUplink(Uplink):
             "points_written": self.points_written,
             "points_refused": self.points_refused,
         }
-        return self._points.health(self.id, fields, CLOCK.now_ms())
+        return [
+            self._points.health(self.id, fields, now),
+            *self._points.connections(health.connections, now),
+            *self._points.uplinks(health.uplinks, now),
+        ]
 
     # In the thread.
 
@@ -149,8 +161,8 @@ class InfluxUplink(Uplink):
                 log.error("uplink %s: record %d is no message (%s); left out", self.id, entry.seq, error)
         return lines
 
-    def _write(self, lines: Sequence[str], health: str, due: bool) -> Sequence[Refused]:
-        """Write all of `lines`, in pieces, and if it is due the gateway's health; returns which lines the
+    def _write(self, lines: Sequence[str], due: bool) -> Sequence[Refused]:
+        """Write all of `lines`, in pieces, and if it is due how the gateway does; returns which lines the
         database does not take. Raises UnreachableError, RefusedError, OSError.
         """
         refused: list[Refused] = []
@@ -158,9 +170,10 @@ class InfluxUplink(Uplink):
             if self._database is None:
                 self._database = Database(self.options)
             for piece in _pieces(lines, self.options.lines):
-                refused += write_what_is_taken(self._database.write, piece, health)
+                refused += write_what_is_taken(self._database.write, piece, self._own[0])
             if due:
-                write_what_is_taken(self._database.write, [health], health)
+                # What is refused of these is made again soon, and counts for nothing.
+                write_what_is_taken(self._database.write, self._own, self._own[0])
         except UnreachableError:
             self._close()  # a new connection looks at the files of certificates again
             raise
@@ -204,7 +217,7 @@ class InfluxUplink(Uplink):
         self._told_refused.add((place, reason))
         text = (
             f"the database does not take {len(refused)} points; the others are in it, these are set aside in "
-            f"{self._set_aside.name}. The first: {first.line[:SHOWN]}: {first.reason}"
+            f"{self._set_aside.name}. {remedy(first.reason)}. The first: {first.line[:SHOWN]}: {first.reason}"
         )
         log.warning("uplink %s: %s", self.id, text)
         self._told("uplink_points_refused", text, self.id)

@@ -15,6 +15,7 @@ from edge_agent.journal.store import Record
 from edge_agent.model.batch import Batch, Value
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.equipment import Equipment
+from edge_agent.uplinks.influx.health import Health
 from edge_agent.uplinks.influx.points import Where
 from edge_agent.uplinks.influx.uplink import InfluxUplink
 from tests.field.delivery import Delivery
@@ -32,19 +33,25 @@ WHERE = Where(
 class Bench(Delivery[InfluxUplink]):
     """`told` has what the uplink said, as kind and message."""
 
-    def __init__(self, folder: Path, url: str, **options: Any) -> None:
+    def __init__(
+        self, folder: Path, url: str, *, journal: Journal | None = None, beside: str = "", **options: Any
+    ) -> None:
+        """`beside` is another uplink that the journal keeps records for; it is given that `journal`."""
         given: dict[str, Any] = {"id": "plant", "type": "influxdb", "url": url, "gather": "50ms", **options}
         if "bucket" not in given:
             given.setdefault("database", "plant")
         self.folder = folder
         self.told: list[tuple[str, str]] = []
-        self.journal = Journal(folder / "journal.db", {"plant": frozenset(RecordClass)})
+        cursors = [name for name in ("plant", beside) if name]
+        self.journal = journal or Journal(
+            folder / "journal.db", dict.fromkeys(cursors, frozenset(RecordClass))
+        )
         self.uplink = InfluxUplink(
             InfluxdbUplinkOptions.model_validate(given),
             WHERE,
             folder,
             self.journal,
-            lambda: Status(online=True, time=CLOCK.now_ms(), since=0, version="1", configuration="c"),
+            lambda: Health(Status(online=True, time=CLOCK.now_ms(), since=0, version="1", configuration="c")),
             lambda kind, message, _: self.told.append((kind, message)),
         )
         self.time = CLOCK.now_ms() - 30_000_000  # points of the future are in no count

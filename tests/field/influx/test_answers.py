@@ -1,5 +1,6 @@
 """What the uplink makes of answers: those of 2.x and 3.x, and of databases that have too much to do."""
 
+import asyncio
 import json
 import threading
 import time
@@ -66,6 +67,7 @@ def test_a_busy_database_is_left_alone_as_long_as_it_says(tmp_path: Path, status
     assert times[1] - times[0] >= 0.95
     assert [kind for kind, _ in bench.told] == ["uplink_down", "uplink_up"]
     assert f"HTTP {status}: too much" in bench.told[0][1]
+    assert ("raise the limit" if status == 429 else "busy or down") in bench.told[0][1]
 
 
 @pytest.mark.parametrize("version", ["2", "3", "says nothing"])
@@ -152,6 +154,65 @@ def test_what_somebody_has_to_do_is_told(tmp_path: Path, status: int, told: str)
         bench.run(work)
     assert told in bench.told[0][1]
     assert [kind for kind, _ in bench.told] == ["uplink_refused"]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "told"),
+    [
+        (500, "timeout", "whether its disk is full"),  # what 1.6 says then
+        (500, "engine: write _00001.wal: no space left on device", "make room there"),
+        (507, "", "make room there"),
+        (502, "<html>", "busy or down"),
+    ],
+)
+def test_a_full_disk_is_told_and_everything_is_kept_until_there_is_room(
+    tmp_path: Path, status: int, said: str, told: str
+) -> None:
+    full = True
+
+    def answer(_: Written) -> Answer:
+        return Answer(status, json.dumps({"error": said})) if full else Answer()
+
+    with Answering(answer) as database:
+        bench = Bench(tmp_path, database.url)
+
+        async def work() -> None:
+            nonlocal full
+            bench.read_many(5)
+            await bench.until(lambda: bool(bench.told))
+            assert bench.journal.depth("plant") == 5
+            full = False
+            await bench.delivered()
+
+        bench.run(work)
+    assert told in bench.told[0][1]
+    assert [kind for kind, _ in bench.told] == ["uplink_down", "uplink_up"]
+    assert bench.uplink.points_written == 5
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 500])
+def test_the_trouble_of_one_database_is_not_that_of_another(tmp_path: Path, status: int) -> None:
+    """Two uplinks over one journal: while the one is refused, readings are taken and the other delivers."""
+    headers = (("Retry-After", "3600"),)
+    with (
+        Answering(lambda _: Answer(status, "", headers)) as broken,
+        Answering(lambda _: Answer()) as sound,
+    ):
+        first = Bench(tmp_path, broken.url, beside="years")
+        second = Bench(tmp_path, sound.url, id="years", journal=first.journal)
+
+        async def work() -> None:
+            delivering = asyncio.create_task(second.uplink.run())
+            first.read_many(50)
+            await first.until(lambda: bool(first.told))
+            first.read_many(50)
+            await second.until(lambda: second.uplink.points_written == 100)
+            delivering.cancel()
+            assert first.journal.depth("plant") == 100
+
+        first.run(work)
+    assert second.told == []
+    assert len(readings(sound.written)) == 100
 
 
 def test_a_database_that_does_not_answer_is_given_up_in_time(tmp_path: Path) -> None:

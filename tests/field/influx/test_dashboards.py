@@ -15,9 +15,11 @@ import pytest
 from edge_agent.config import load_site
 from edge_agent.config.models import InfluxdbUplinkOptions
 from edge_agent.contract import messages
-from edge_agent.contract.messages import AlarmTime, StateTime
+from edge_agent.contract.messages import AlarmTime, Figure, KeyFigure, Scope, StateTime
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.store import Record
+from edge_agent.model.batch import Batch
+from edge_agent.model.quality import bad
 from edge_agent.simulator.stage import copy_configuration, embedded_broker, free_ports, workshop
 from edge_agent.uplinks.influx.database import Database
 from edge_agent.uplinks.influx.points import Points, where_of
@@ -30,10 +32,17 @@ DASHBOARDS = {
     for file in sorted((ROOT / "configs" / "grafana" / "dashboards").glob("*.json"))
 }
 HOUR_MS = 3_600_000
+MONTH_MS = 30 * 24 * HOUR_MS
 DEMO_LIMIT_S = 60.0
 
+
+def within(panel: dict[str, Any], query: str) -> str:
+    """`query` with the time of its panel, where that has one of its own."""
+    return query.replace("$timeFilter", "time > now() - 90d") if panel.get("timeFrom") == "24M" else query
+
+
 QUERIES = [
-    (f"{uid}: {panel['title']} {target['refId']}", target["query"])
+    (f"{uid}: {panel['title']} {target['refId']}", within(panel, target["query"]))
     for uid, dashboard in DASHBOARDS.items()
     for panel in dashboard["panels"]
     for target in panel["targets"]
@@ -62,7 +71,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
         uplink = f"  - {{id: plant, type: influxdb, url: '{server.url}', database: plant}}\n"
         file.write_text(text.replace("uplinks:\n", f"uplinks:\n{uplink}"), encoding="utf-8")
         agent = stage.enter_context(AgentProcess(configuration, folder))
-        write_accounts(configuration, server)
+        write_what_takes_longer(configuration, server)
         deadline = time.monotonic() + DEMO_LIMIT_S
         while missing := [name for name, query in QUERIES if not rows(server, query)]:
             assert time.monotonic() < deadline, f"{missing}\n{agent.log()}"
@@ -70,32 +79,78 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
         yield server
 
 
-def write_accounts(configuration: Path, server: Influxd) -> None:
-    """Those of the last two hours: the demo does not run for so long."""
+def write_what_takes_longer(configuration: Path, server: Influxd) -> None:
+    """Accounts of two hours, statements of two months, a flaw: the demo does not run for so long."""
     site = load_site(configuration)
     points = Points(where_of(site))
     (options,) = (one for one in site.uplinks if isinstance(one, InfluxdbUplinkOptions))
     begin = (time.time_ns() // 1_000_000 // HOUR_MS - 2) * HOUR_MS
-    lines = []
+    flawed = messages.telemetry(Batch("CNC-01", begin, ["spindle_load"], [None], {0: bad("timeout")}))
+    lines = points.of(Record(RecordClass.READINGS, "CNC-01", messages.encode(flawed)))
     for equipment in site.register.equipment:
         for hour in (begin, begin + HOUR_MS):
-            account = messages.Account(
-                equipment=equipment.id,
-                time=hour + HOUR_MS,
-                period="hour",
-                from_=hour,
-                to=hour + HOUR_MS,
-                timezone="Asia/Shanghai",
-                times=[StateTime("running", HOUR_MS // 2), StateTime("idle", HOUR_MS // 2)],
-                planned=None,
-                failures=0,
-                alarms=[AlarmTime("jam", 1, 1000)],
-                figures=[],
+            record = Record(RecordClass.ACCOUNTS, equipment.id, messages.encode(account(equipment.id, hour)))
+            lines += points.of(record)
+    for definition in ("networked-rate/miit-sme-2024", "nc-rate/by-count", "key-process-nc-rate/discrete"):
+        for months in (2, 1):
+            record = Record(
+                RecordClass.STATEMENTS, "", messages.encode(statement(definition, begin - months * MONTH_MS))
             )
-            lines += points.of(Record(RecordClass.ACCOUNTS, equipment.id, messages.encode(account)))
+            lines += points.of(record)
     writing = Database(options)
     writing.write(lines)
     writing.close()
+
+
+def account(equipment: str, hour: int) -> messages.Account:
+    """Half of it running, all planned; three quarters of that in pieces at the planned cycle, a third bad."""
+    times = [StateTime("running", HOUR_MS // 2), StateTime("idle", HOUR_MS // 2)]
+    return messages.Account(
+        equipment=equipment,
+        time=hour + HOUR_MS,
+        period="hour",
+        from_=hour,
+        to=hour + HOUR_MS,
+        timezone="Asia/Shanghai",
+        times=times,
+        planned=times,
+        failures=0,
+        alarms=[AlarmTime("jam", 1, 1000)],
+        figures=[
+            KeyFigure("availability/iso-22400-2", 0.5),
+            KeyFigure("effectiveness/iso-22400-2", 0.75),
+            KeyFigure("quality-ratio/iso-22400-2", 2 / 3),
+            KeyFigure("oee/iso-22400-2", 0.25),
+        ],
+        parts=300,
+        good=200,
+    )
+
+
+def statement(definition: str, to: int) -> messages.StatementOfRecord:
+    return messages.StatementOfRecord(
+        number=1,
+        previous=None,
+        supersedes=None,
+        time=to,
+        agent="1",
+        key="k",
+        signature="s",
+        subject=definition,
+        period="month",
+        from_=to - MONTH_MS,
+        to=to,
+        timezone="Asia/Shanghai",
+        gateway="gw-demo-01",
+        definition=messages.DefinitionReference(definition, 1, "d", {"zh": "率"}),
+        evidence_from=0,
+        evidence_to=to,
+        register_digest="r",
+        register_version="v",
+        figures=[Figure(Scope("enterprise", "E"), 1, 2, 0.5, 0, "root")],
+        claims=[],
+        evidence=messages.RecordEvidence("rule"),
+    )
 
 
 def rows(server: Influxd, query: str) -> list[dict[str, Any]]:
@@ -110,7 +165,7 @@ def rows(server: Influxd, query: str) -> list[dict[str, Any]]:
         "$goal_process": "67",
     }.items():
         query = query.replace(name, value)
-    query = re.sub(r"\$(site|workshop|line|machine|tag)\b", ".*", query)
+    query = re.sub(r"\$(site|workshop|line|machine|tag|gateway)\b", ".*", query)
     assert "$" not in re.sub(r"\$/", "", query), query
     return server.query(query, "plant")
 
@@ -143,6 +198,34 @@ def test_choosing_a_workshop_leaves_the_others_out(database: Influxd) -> None:
     assert len(everything) == 20
     assert sum(map(len, chosen)) == 20
     assert all(0 < len(one) < 20 for one in chosen)
+
+
+def test_oee_is_what_its_losses_leave_of_planned_time(database: Influxd) -> None:
+    """Of the hours written above, of all machines."""
+
+    def value(title: str, place: int) -> float:
+        query = [query for name, query in QUERIES if name.startswith(f"edge-machine: {title}")][place]
+        (row,) = rows(database, query)
+        (found,) = (float(value) for key, value in row.items() if key != "time")
+        return found
+
+    shares = [value("设备综合效率 OEE", place) for place in range(4)]
+    assert shares == pytest.approx([0.25, 0.5, 0.75, 2 / 3])
+    steps = [value("OEE 损失瀑布（小时）", place) for place in range(10)]
+    planned, *lost, running, speed, rejects, effective = steps
+    assert running == pytest.approx(planned - sum(lost))
+    assert effective == pytest.approx(running - speed - rejects)
+    assert effective / planned == pytest.approx(shares[0])
+
+
+def test_what_does_not_count_stands_there_with_its_reason(database: Influxd) -> None:
+    """CNC-03 is switched off at the mains, a process without an NC machine is none of a machine."""
+    (query,) = (query for name, query in QUERIES if name.startswith("edge-rates: 未计入"))
+    found = {(row["definition"], row["equipment"] or row["subject"]): row for row in rows(database, query)}
+    machine = found["networked-rate/live", "CNC-03"]
+    assert (machine["在分母 in denominator"], machine["原因 reason"]) == (1, "link_below_live")
+    assert ("networked-rate/live", "CNC-01") not in found
+    assert any(definition == "key-process-nc-rate/discrete" for definition, _ in found)
 
 
 def test_the_dashboards_are_current() -> None:

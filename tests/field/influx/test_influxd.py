@@ -143,8 +143,10 @@ def test_points_of_another_type_are_set_aside_and_the_others_counted_once(tmp_pa
         bench = Bench(tmp_path, database.url)
 
         async def work() -> None:
-            bench.read({"program": "O1"})
+            bench.read({"program": "O1", "door": True})
+            bench.read({"program": 1, "door": "open"})  # a controller may change its mind: nothing is refused
             await bench.delivered()
+            assert bench.told == []
             # Somebody else writes numbers where texts are.
             assert bench.uplink._database is not None
             bench.uplink._database.write([f"texts,who=else mode=5 {bench.time}"])
@@ -155,11 +157,12 @@ def test_points_of_another_type_are_set_aside_and_the_others_counted_once(tmp_pa
         bench.run(work)
         assert database.count("readings") == 300
         assert bench.uplink.points_refused == 30
-        assert bench.uplink.points_written == 301
+        assert bench.uplink.points_written == 304
         ((kind, message),) = bench.told
         assert kind == "uplink_points_refused"
         assert "mode" in message
         assert "field type conflict" in message
+        assert "write to a bucket of its own, or drop that measurement" in message
         aside = (tmp_path / "plant.refused.lp").read_text()
         assert len([line for line in aside.splitlines() if line.startswith("texts,")]) == 30
         assert aside.startswith("# HTTP 400: ")
@@ -181,6 +184,7 @@ def test_points_that_are_too_old_for_the_database_are_told(tmp_path: Path) -> No
         assert database.count("readings") == 100
         assert (bench.uplink.points_written, bench.uplink.points_refused) == (100, 100)
         assert "beyond retention policy" in bench.told[0][1]
+        assert "lengthen its retention" in bench.told[0][1]
 
 
 def test_a_database_that_is_not_there_is_told_with_what_to_do(tmp_path: Path) -> None:

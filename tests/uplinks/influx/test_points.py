@@ -3,15 +3,26 @@
 import re
 
 import pytest
+from msgspec import structs
 
 from edge_agent.contract import messages
 from edge_agent.contract.messages import Numbered, encode
 from edge_agent.contract.topics import RecordClass
+from edge_agent.driver import Diagnostic
 from edge_agent.journal.store import Record
 from edge_agent.model.batch import Batch
 from edge_agent.model.equipment import Equipment
 from edge_agent.model.quality import bad
-from edge_agent.uplinks.influx.points import MOST_CAUSES, OTHER_CAUSE, RESERVED, TAG_KEYS, Points, Where
+from edge_agent.uplinks.influx.health import ConnectionHealth, UplinkHealth
+from edge_agent.uplinks.influx.points import (
+    COUNTED_EVERY_MS,
+    MOST_CAUSES,
+    OTHER_CAUSE,
+    RESERVED,
+    TAG_KEYS,
+    Points,
+    Where,
+)
 from tests.house.documents import ROOT, text_of
 
 WHERE = Where("E1", "gw", {"M1": Equipment("M1", "一号", "W1", "L1"), "M2": Equipment("M2", "二号", "W2")})
@@ -28,7 +39,13 @@ STATEMENTS = messages.Statements(
     to=8,
     register_digest="r",
     figures=[FIGURE, HALL, LINE],
-    equipment=[],
+    equipment=[
+        messages.EquipmentEvidence("M1", "W1", True, True, "counted", "running", "live", 9, 8, line="L1"),
+        messages.EquipmentEvidence(
+            "M2", "W2", True, False, "link_below_live", "unknown", "registered", 0, None
+        ),
+    ],
+    processes=[messages.ProcessEvidence("P1", "W1", True, False, "outside_numerator", ["M1"], [])],
 )
 ACCOUNT = messages.Account(
     equipment="M1",
@@ -112,7 +129,7 @@ def test_states_and_register() -> None:
 
 
 def test_figures_of_each_scope() -> None:
-    enterprise, hall, line = lines(STATEMENTS)
+    enterprise, hall, line, *_ = lines(STATEMENTS)
     assert enterprise == (
         "indicators,definition=nc-rate/by-count,enterprise=E1,gateway=gw,level=enterprise,version=2 "
         'title="数控化率",unit="share",weight="count",since=5i,numerator=3i,denominator=4i,rate=0.75,unknown=1i,'
@@ -122,6 +139,40 @@ def test_figures_of_each_scope() -> None:
     assert "rate=" not in hall
     assert ",level=line,line=L1,version=2,workshop=W1 " in line
     assert "rate=1.0," in line
+
+
+def test_what_counts_and_why_not_is_written_when_it_changes_and_once_an_hour() -> None:
+    points = Points(WHERE)
+    head = "counted,definition=nc-rate/by-count,enterprise=E1"
+    assert lines(STATEMENTS, points)[3:] == [
+        f"{head},equipment=M1,gateway=gw,line=L1,version=2,workshop=W1 "
+        'in_denominator=1i,in_numerator=1i,reason="counted" 8',
+        f"{head},equipment=M2,gateway=gw,version=2,workshop=W2 "
+        'in_denominator=1i,in_numerator=0i,reason="link_below_live" 8',
+        f"{head},gateway=gw,subject=P1,version=2,workshop=W1 "
+        'in_denominator=1i,in_numerator=0i,reason="outside_numerator" 8',
+    ]
+    assert lines(structs.replace(STATEMENTS, to=COUNTED_EVERY_MS - 1), points)[3:] == []
+    changed = structs.replace(STATEMENTS.equipment[0], reason="not_in_service")
+    (one,) = lines(structs.replace(STATEMENTS, equipment=[changed]), points)[3:]
+    assert 'reason="not_in_service"' in one
+    assert len(lines(structs.replace(STATEMENTS, to=COUNTED_EVERY_MS), points)[3:]) == 3
+
+
+def test_connections_and_uplinks_and_what_drivers_count() -> None:
+    points = Points(WHERE)
+    figures = [Diagnostic("", "requests", 5), Diagnostic("unit 3", "response_p99", 12.5, "ms")]
+    health = ConnectionHealth("bus 1", True, 2, 1, 7, 0, figures)
+    common = "enterprise=E1,gateway=gw,subject=bus\\ 1"
+    assert points.connections([health], 9) == [
+        f"connections,{common} open=1i,opened=2i,failures=1i,reads=7i,missed_ticks=0i 9",
+        f"diagnostics,{common} requests=5.0 9",
+        f"diagnostics,about=unit\\ 3,{common} response_p99=12.5 9",
+    ]
+    assert points.uplinks([UplinkHealth("region", "connected", 3, 1, 9, 6)], 9) == [
+        'uplinks,enterprise=E1,gateway=gw,subject=region state="connected",waiting=3i,connects=1i,'
+        "published=9i,acknowledged=6i 9"
+    ]
 
 
 def test_an_account_has_every_state_and_sums_to_its_period() -> None:
@@ -134,6 +185,7 @@ def test_an_account_has_every_state_and_sums_to_its_period() -> None:
     assert fields["planned_running_ms"] == "1000000i"
     assert fields["alarms"] == "4i"
     assert fields["parts"] == "41i"
+    assert fields["missing"] == '"cycle_time"'
     assert "good" not in fields
     assert fields["availability/iso-22400-2"] == "1.0"
     assert "oee/iso-22400-2" not in fields
