@@ -29,6 +29,7 @@ _OWN = (
     "receive",
     "plant",
     "contract",
+    "console",
 )
 """Each in the module of its name, imported when it is asked for: `run` does not pay for the others."""
 

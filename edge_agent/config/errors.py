@@ -24,7 +24,12 @@ class ConfigProblem:
         place = self.file
         if self.line:
             place += f":{self.line}:{self.column}"
-        text = f"{place}: {self.field}: {self.found}" if self.field else f"{place}: {self.found}"
+        return f"{place}: {self.field}: {self.said}" if self.field else f"{place}: {self.said}"
+
+    @property
+    def said(self) -> str:
+        """What is wrong, without the place."""
+        text = self.found
         if self.hint:
             text += f"; {self.hint}"
         if self.expected:

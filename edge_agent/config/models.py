@@ -1,6 +1,5 @@
 """What a user writes, section by section."""
 
-import ipaddress
 import operator
 import string
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from pydantic import (
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import WithDefaultSchema
 
+from edge_agent.config.console import ConsoleOptions
 from edge_agent.config.identity import credit_code, region_code
 from edge_agent.config.sharing import SharingOptions
 from edge_agent.driver import AnyDriver, driver_names, load_driver
@@ -335,39 +335,6 @@ class InfluxdbUplinkOptions(Options):
 AnyUplinkOptions: TypeAlias = Annotated[
     MqttUplinkOptions | SparkplugUplinkOptions | InfluxdbUplinkOptions, Field(discriminator="type")
 ]
-
-
-def _loopback(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    try:
-        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        address = None
-    is_port = port.isascii() and port.isdigit() and 0 < int(port) < 65536
-    if address is None or not is_port or (address.version == 6) != host.startswith("["):
-        raise ValueError("expected an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080")
-    if not address.is_loopback:
-        raise ValueError(
-            "expected an address of the loopback, such as 127.0.0.1:8080, as the page has no sign-in; put a"
-            " proxy with TLS and sign-in before it, or an SSH tunnel"
-        )
-    return value
-
-
-class ConsoleOptions(Options):
-    """The agent's own page, its REST interface and /metrics. `console: {}` switches them on."""
-
-    listen: Annotated[str, AfterValidator(_loopback)] = Field(
-        default="127.0.0.1:8080", description="Where it is served: an address of the loopback, and a port"
-    )
-
-    @property
-    def host(self) -> str:
-        return self.listen.rpartition(":")[0].strip("[]")
-
-    @property
-    def port(self) -> int:
-        return int(self.listen.rpartition(":")[2])
 
 
 class IndicatorOptions(Options):

@@ -36,6 +36,10 @@ class Hidden:
             if len(form) >= _SHORTEST:
                 self._shown[form] = shown
 
+    def in_place(self) -> dict[Route, str]:
+        """What is shown in place of each hidden value, by where it stands."""
+        return {route: shown for route, _, shown in self._routes}
+
     def clean(self, text: str, route: Route | None = None) -> str:
         """`text` without hidden values; with `route`, without short ones of that field too."""
         hidden = dict(self._shown)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from edge_agent.config.console import ConsoleOptions
 from edge_agent.config.definitions import definition_folders, read_definitions
 from edge_agent.config.errors import ConfigError, ConfigProblem, did_you_mean
 from edge_agent.config.json_schema import ConfigurationSchema
@@ -16,7 +17,6 @@ from edge_agent.config.models import (
     DEFAULT_CALENDAR,
     AnyUplinkOptions,
     Configuration,
-    ConsoleOptions,
     GatewayOptions,
     IndicatorOptions,
     InfluxdbUplinkOptions,
@@ -34,11 +34,13 @@ from edge_agent.config.sharing import SharingOptions
 from edge_agent.config.sharing_references import check_sharing
 from edge_agent.config.tree import Node
 from edge_agent.config.words import MISSING, booleans_as_numbers, in_words
+from edge_agent.config.written import entries, pack
 from edge_agent.config.yaml_files import read_yaml
 from edge_agent.driver import AnyDriver, AnyTagSet, StreamingDriver, TagSet, driver_names, load_driver
 from edge_agent.indicators.calendar import Calendar
 from edge_agent.indicators.calendar_options import CalendarOptions
 from edge_agent.indicators.definitions import Definition
+from edge_agent.model.clock import CLOCK
 from edge_agent.model.equipment import Register
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
 from edge_agent.states.production import Counting
@@ -71,6 +73,15 @@ class Site:
     """SHA-256 (hex) of the configuration as resolved, with the register, without secrets."""
     hidden: Hidden = field(repr=False, compare=False)
     """What must not be shown to people, should it stand in some text."""
+    path: Path = field(repr=False)
+    """The file or folder that it was read from."""
+    files: Mapping[Path, str] = field(repr=False, compare=False)
+    """SHA-256 (hex) of each file as it was read, the register's among them."""
+    written: bytes = field(repr=False, compare=False)
+    """What its files say, as it may be shown: see `config.written.unpack`. Empty if there is no page."""
+    register_file: Path = field(repr=False)
+    read_ms: int = field(repr=False, compare=False)
+    """When it was read (epoch ms)."""
 
 
 SHADOW_FOLDER = "shadow"
@@ -88,7 +99,7 @@ def load_site(path: Path) -> Site:
     """Read a configuration file or folder. Raises ConfigError with every mistake found."""
     source = read_yaml(path)
     tree, hidden = source.root, Hidden()
-    folder = source.folder.absolute()
+    folder, outline = source.folder.absolute(), tree.outline()
     problems = [*source.problems, *insert_environment(tree, hidden)]
     drivers = _Drivers()
     problems += drivers.load(tree)
@@ -120,7 +131,8 @@ def load_site(path: Path) -> Site:
     if problems or configuration is None or register is None:
         raise ConfigError(hidden.clean_problem(problem) for problem in problems)
     register = replace(register, headcount=configuration.gateway.headcount)
-    return _site(configuration, register, definitions, folder, hidden)
+    reading = _Reading(path, folder, source.files, outline, hidden)
+    return _site(configuration, register, definitions, reading)
 
 
 def tag_sets(connection: ConnectionOptions) -> tuple[AnyTagSet, ...]:
@@ -238,19 +250,35 @@ def _own_folder(tree: Node, key: str, folder: Path) -> Path | None:
     return Path(node.value) if "${" in node.text else folder / node.text
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How a configuration came about."""
+
+    path: Path
+    folder: Path
+    files: list[Path]
+    outline: Node
+    """Of the files alone, without what profiles bring."""
+    hidden: Hidden
+
+    def digests(self, configuration: Configuration) -> dict[Path, str]:
+        more = (configuration.register_file, configuration.processes_file)
+        files = [*self.files, *(file for file in more if file is not None)]
+        return {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in dict.fromkeys(files)}
+
+
 def _site(
     configuration: Configuration,
     register: Register,
     known: Mapping[str, Definition],
-    folder: Path,
-    hidden: Hidden,
+    reading: "_Reading",
 ) -> Site:
-    gateway = configuration.gateway
+    gateway, hidden = configuration.gateway, reading.hidden
     wanted = configuration.indicators.definitions
     definitions = tuple(one for name, one in known.items() if wanted is None or name in wanted)
     return Site(
         gateway=gateway,
-        data_dir=folder / configuration.data_dir,
+        data_dir=reading.folder / configuration.data_dir,
         register=register,
         connections=_with_shared_tags(configuration.connections),
         uplinks=tuple(_filled_in(uplink, gateway) for uplink in configuration.uplinks),
@@ -264,6 +292,11 @@ def _site(
         follow_files=configuration.follow_files,
         digest=_digest(configuration, register, definitions),
         hidden=hidden,
+        path=reading.path,
+        files=reading.digests(configuration),
+        written=pack(entries(reading.outline, hidden)) if configuration.console is not None else b"",
+        register_file=configuration.register_file,
+        read_ms=CLOCK.now_ms(),
     )
 
 

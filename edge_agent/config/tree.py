@@ -91,6 +91,18 @@ class Node:
         for step, node in self.children():
             node.set_routes((*route, step))
 
+    def outline(self) -> "Node":
+        """The same values under lists and mappings of its own: what this tree gets or loses later does not
+        concern it."""
+        value: Scalar | list[Node] | dict[str, Node]
+        if isinstance(self.value, dict):
+            value = {key: node.outline() for key, node in self.value.items()}
+        elif isinstance(self.value, list):
+            value = [node.outline() for node in self.value]
+        else:
+            return self
+        return Node(self.place, self.key, value, self.text, self.route, self.broken)
+
     def written(self) -> str:
         """The value in words, as the file has it: never what a reference stands for."""
         if isinstance(self.value, dict):

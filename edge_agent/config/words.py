@@ -21,6 +21,7 @@ _PATTERNS = {
     r"^\d+(\.\d+)?\s*(MB|GB)$": "a number with its unit: 200MB, 1GB or 1.5GB",
     r"^\d+(\.\d+)?\s*(kbit/s|Mbit/s)$": "a number with its unit: 64kbit/s or 1Mbit/s",
     CLOCK_PATTERN: "a time of day, 00:00 to 23:59",
+    r"^[^\s\x00-\x1f\x7f]{1,64}$": "1 to 64 characters, none of them a blank",
     r"^[0-9]{6}$": "the 6 digits of an administrative division code, such as 330300",
     r"^[0-9A-HJ-NP-RTUW-Y]{18}$": "a unified social credit code of 18 characters",
 }

@@ -23,6 +23,8 @@ class Source:
     folder: Path
     problems: list[ConfigProblem] = field(default_factory=list)
     complete: bool = True
+    files: list[Path] = field(default_factory=list)
+    """In the order in which they were read."""
 
 
 def read_yaml(path: Path) -> Source:
@@ -31,7 +33,7 @@ def read_yaml(path: Path) -> Source:
     Mappings are merged, lists concatenated; a scalar given twice is a problem.
     """
     source = Source(Node(Place(str(path)), Place(str(path)), {}), path if path.is_dir() else path.parent)
-    files = _files_of(path)
+    files = source.files = _files_of(path)
     if not files:
         found = (
             "no *.yaml or *.yml file in this folder" if path.is_dir() else "there is no such file or folder"
@@ -144,7 +146,7 @@ _OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
-def _core_scalar(text: str) -> Scalar:
+def core_scalar(text: str) -> Scalar:
     """A plain scalar by the core schema of YAML 1.2: no `yes`, no dates, no base 60, no infinities."""
     if text in _NULL:
         return None
@@ -216,7 +218,7 @@ class _TreeReader:
             self.problems.append(node.problem("found half a character, \\uD800 to \\uDFFF", "text"))
             return None
         if str(source.tag) == str(implied):
-            return _core_scalar(text) if plain else text
+            return core_scalar(text) if plain else text
         if str(source.tag) == "tag:yaml.org,2002:str":
             return text
         self.problems.append(

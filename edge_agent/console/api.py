@@ -1,10 +1,9 @@
-"""REST under /api/v1, the live stream, /metrics and the files of the page. Everything is read only."""
+"""REST under /api/v1, the live stream, /metrics and the files of the page. No machine is written to."""
 
 import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,22 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from edge_agent.config.console import ConsoleOptions
+from edge_agent.console.answering import ProblemError, as_json, body_of, encode, problem
+from edge_agent.console.guard import Guard, identity_of
 from edge_agent.console.history import machine_day, newest_statements
 from edge_agent.console.metrics import CONTENT_TYPE, AgentMetrics
 from edge_agent.console.openapi import Endpoint, document
+from edge_agent.console.service import Service
 from edge_agent.console.shared import Shared
+from edge_agent.console.sign_in import CSRF_HEADER, STREAM_PATH, Identity, Refused, SignIn
 from edge_agent.console.snapshot import Snapshots
 from edge_agent.console.views import (
     ConnectionView,
@@ -32,8 +37,9 @@ from edge_agent.console.views import (
     MachineDetail,
     MachineView,
     Overview,
-    Problem,
     RegisterView,
+    SessionView,
+    SignInRequest,
     StatementView,
     UplinkView,
 )
@@ -50,38 +56,19 @@ STREAMS_LIMIT = 32
 LOOKS_LIMIT = 2
 """Looks at the history that run at once; others wait for their turn."""
 
-_HEADERS = {
-    b"content-security-policy": (
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
-        b" base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"cross-origin-opener-policy": b"same-origin",
-}
-
-LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
-"""The names under which browsers may ask. Who has another one for this computer was led here by a
-foreign page that wants to read along."""
-
 Answer = Callable[[Request], Awaitable[Any]]
-
-
-class _ProblemError(Exception):
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 class Api:
     """The application of one agent."""
 
-    def __init__(self, snapshots: Snapshots) -> None:
+    def __init__(self, snapshots: Snapshots, options: ConsoleOptions, service: Service) -> None:
         self._snapshots = snapshots
+        self._options = options
+        self._sign_in = SignIn(options)
         self._looks = asyncio.Semaphore(LOOKS_LIMIT)
         self._metrics = AgentMetrics(snapshots)
-        self.shared = Shared(lambda: _encode(snapshots.overview()))
+        self.shared = Shared(lambda: encode(snapshots.overview()))
         self._answers: list[tuple[Endpoint, Answer]] = [
             (Endpoint("/overview", "Everything that changes", Overview), self._overview),
             (Endpoint("/machines", "All equipment of the register", list[MachineView]), self._machines),
@@ -95,6 +82,7 @@ class Api:
                     "One equipment on one day: intervals, time account, evidence",
                     MachineDay,
                     {"date": "Day by the site's clocks, such as 2026-11-24; default: today"},
+                    {"date": {"format": "date"}},
                 ),
                 self._day,
             ),
@@ -119,33 +107,62 @@ class Api:
             ),
             (Endpoint("/register", "The asset register in force", RegisterView), self._register),
             (Endpoint("/events", "The newest events", list[Event]), self._events),
+            *service.answers(),
+            *self._sign_in_answers(),
+        ]
+
+    def _sign_in_answers(self) -> list[tuple[Endpoint, Answer]]:
+        return [
+            (Endpoint("/session", "Who is signed in; needs no sign-in itself", SessionView), self._session),
+            (
+                Endpoint("/sign-in", "Sign in", SessionView, method="POST", body=SignInRequest),
+                self._begin_session,
+            ),
+            (Endpoint("/sign-out", "End the session", SessionView, method="POST"), self._end_session),
         ]
 
     def application(self) -> ASGIApp:
         routes = [
             Route("/", _file("index.html", "text/html; charset=utf-8")),
-            *(Route(f"/api/v1{one.path}", self._route(answer)) for one, answer in self._answers),
-            Route("/api/v1/live", self._live),
+            *(
+                Route(f"/api/v1{one.path}", self._route(one, answer), methods=[one.method])
+                for one, answer in self._answers
+            ),
+            Route(STREAM_PATH, self._live),
             Route("/api/v1/openapi.json", self._openapi),
             Route("/metrics", self._scrape),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
         handlers: Any = {404: _not_found, 405: _not_allowed}
-        return _Guarded(Starlette(routes=routes, exception_handlers=handlers))
+        inner = Starlette(routes=routes, exception_handlers=handlers)
+        return Guard(inner, self._sign_in, self._options.on_loopback)
 
-    def _route(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    def _route(self, endpoint: Endpoint, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
             try:
-                return _json(await answer(request))
-            except _ProblemError as error:
-                return _json(Problem(str(error)), error.status)
+                self._admit(request, endpoint)
+                found = await answer(request)
+                return found if isinstance(found, Response) else as_json(found)
+            except ProblemError as error:
+                return problem(str(error), error.status, error.wait_s)
             except NoHistoryError as error:
-                return _json(Problem(str(error)), 404)
+                return problem(str(error), 404)
             except sqlite3.Error as error:
                 log.warning("the page: %s", error)
-                return _json(Problem(f"the history cannot be read: {error}"), 503)
+                return problem(f"the history cannot be read: {error}", 503)
 
         return respond
+
+    def _admit(self, request: Request, endpoint: Endpoint) -> None:
+        """Raises ProblemError if the role does not suffice, or a foreign page may have sent the request."""
+        identity = identity_of(request)
+        if identity is not None and not identity.role.may(endpoint.role):
+            raise ProblemError(403, f"this takes the role {endpoint.role}")
+        given = request.headers.get(CSRF_HEADER, "")
+        if endpoint.method != "GET" and self._sign_in.is_forged(identity, given):
+            raise ProblemError(
+                403, f"the header {CSRF_HEADER} is missing or out of date: read /api/v1/session"
+            )
 
     # The answers, in the order of the list.
 
@@ -158,13 +175,13 @@ class Api:
     async def _machine(self, request: Request) -> MachineDetail:
         found = self._snapshots.machine(request.path_params["id"])
         if found is None:
-            raise _ProblemError(404, "no such equipment in the register")
+            raise ProblemError(404, "no such equipment in the register")
         return found
 
     async def _day(self, request: Request) -> MachineDay:
         equipment, site = request.path_params["id"], self._snapshots.site
         if equipment not in site.register.by_id:
-            raise _ProblemError(404, "no such equipment in the register")
+            raise ProblemError(404, "no such equipment in the register")
         today = local_day(CLOCK.now_ms(), ZoneInfo(site.gateway.timezone))
         day = _day_of(request.query_params.get("date"), today)
         async with self._looks:
@@ -185,7 +202,7 @@ class Api:
     async def _indicator(self, request: Request) -> IndicatorDetail:
         found = self._snapshots.indicator("{family}/{variant}".format(**request.path_params))
         if found is None:
-            raise _ProblemError(404, "no such definition is worked out here, or not yet")
+            raise ProblemError(404, "no such definition is worked out here, or not yet")
         return found
 
     async def _statements(self, _: Request) -> list[StatementView]:
@@ -198,48 +215,65 @@ class Api:
     async def _events(self, _: Request) -> list[Event]:
         return self._snapshots.events()
 
+    # Signing in and out.
+
+    async def _session(self, request: Request) -> SessionView:
+        return self._session_view(identity_of(request))
+
+    def _session_view(self, identity: Identity | None) -> SessionView:
+        return SessionView(
+            needed=self._sign_in.needed,
+            by_password=self._sign_in.by_password,
+            user=identity.user if identity is not None else "",
+            role=identity.role.value if identity is not None else "",
+            csrf=self._sign_in.csrf(identity),
+        )
+
+    async def _begin_session(self, request: Request) -> Response:
+        if not self._sign_in.by_password:
+            raise ProblemError(403, "nobody signs in with a password here")
+        given = await body_of(request, SignInRequest)
+        begun = await self._sign_in.begin(given.user, given.password, request.scope)
+        if isinstance(begun, Refused):
+            raise ProblemError(429 if begun.wait_s else 401, begun.reason, begun.wait_s)
+        self._sign_in.end(request.scope)  # who signs in anew leaves no session behind
+        response = as_json(self._session_view(self._sign_in.session(begun)))
+        self._set_cookie(response, begun)
+        return response
+
+    async def _end_session(self, request: Request) -> Response:
+        self._sign_in.end(request.scope)
+        response = as_json(self._session_view(None))
+        self._set_cookie(response, "")
+        return response
+
+    def _set_cookie(self, response: Response, token: str) -> None:
+        response.set_cookie(
+            self._sign_in.cookie,
+            token,
+            max_age=None if token else 0,
+            secure=self._sign_in.secure,
+            httponly=True,
+            samesite="strict",
+        )
+
     # What is no JSON of one moment.
 
-    async def _live(self, _: Request) -> Response:
-        if self.shared.followers >= STREAMS_LIMIT:
-            return _json(Problem("too many browsers follow; come back later"), 503)
+    async def _live(self, request: Request) -> Response:
+        identity = identity_of(request)
+        if identity is None or self.shared.followers >= STREAMS_LIMIT:
+            return problem("too many browsers follow; come back later", 503)
         return StreamingResponse(
-            self.shared.follow(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            self.shared.follow(identity.lasts),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store"},
         )
 
     async def _openapi(self, _: Request) -> Response:
-        return _json(document([endpoint for endpoint, _ in self._answers]))
+        return as_json(document([endpoint for endpoint, _ in self._answers]))
 
     async def _scrape(self, _: Request) -> Response:
         return Response(self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
-
-
-@dataclass(frozen=True, slots=True)
-class _Guarded:
-    """Refuses what asks under a foreign name, and sends the headers that keep the page to itself."""
-
-    inner: ASGIApp
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS.items()]
-            await send(message)
-
-        if scope["type"] != "http":
-            return
-        if _host(scope) not in LOOPBACK_NAMES:
-            refusal = _json(Problem("ask under the name of this computer: 127.0.0.1 or localhost"), 403)
-            await refusal(scope, receive, with_headers)
-        else:
-            await self.inner(scope, receive, with_headers)
-
-
-def _host(scope: Scope) -> str:
-    """The name under which the browser asked, without its port."""
-    named = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-    host = named[0] if len(named) == 1 else ""
-    return host if host.endswith("]") else host.rpartition(":")[0] or host
 
 
 def _day_of(text: str | None, today: date) -> date:
@@ -248,18 +282,10 @@ def _day_of(text: str | None, today: date) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise _ProblemError(400, "expected a day such as 2026-11-24") from None
+        raise ProblemError(400, "expected a day such as 2026-11-24") from None
     if not date(2000, 1, 1) <= day <= today:
-        raise _ProblemError(400, "expected a day from 2000 up to today")
+        raise ProblemError(400, "expected a day from 2000 up to today")
     return day
-
-
-def _encode(value: object) -> bytes:
-    return msgspec.json.encode(value)
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(_encode(value), status, {"Cache-Control": "no-store"}, "application/json")
 
 
 def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
@@ -272,10 +298,11 @@ def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]
 
 
 async def _not_found(_: Request, __: Exception) -> Response:
-    return _json(Problem("there is no such page"), 404)
+    return problem("there is no such page", 404)
 
 
-async def _not_allowed(_: Request, __: Exception) -> Response:
-    response = _json(Problem("nothing can be changed here: GET alone"), 405)
-    response.headers["Allow"] = "GET, HEAD"
+async def _not_allowed(_: Request, error: HTTPException) -> Response:
+    allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
+    response = problem(f"it can only be asked by {allowed}", 405)
+    response.headers["Allow"] = allowed
     return response

@@ -8,8 +8,11 @@ from contextlib import closing, contextmanager
 
 import uvicorn
 
-from edge_agent.config.models import ConsoleOptions
+from edge_agent.config.console import ConsoleOptions, ConsoleTlsOptions
 from edge_agent.console.api import Api
+from edge_agent.console.certificate import keep_current
+from edge_agent.console.log_lines import LogLines
+from edge_agent.console.service import Service
 from edge_agent.console.snapshot import Running, Snapshots
 from edge_agent.console.watch import Watch
 
@@ -23,14 +26,23 @@ CONNECTIONS_LIMIT = 128
 
 async def serve(agent: Running, options: ConsoleOptions, watch: Watch) -> None:
     """Serve until cancelled."""
-    snapshots = Snapshots(agent, watch)
+    lines = LogLines(lambda: agent.site)
+    logging.getLogger().addHandler(lines)
+    try:
+        await _serve_again(Snapshots(agent, watch), options, Service(lambda: agent.site, lines))
+    finally:
+        logging.getLogger().removeHandler(lines)
+
+
+async def _serve_again(snapshots: Snapshots, options: ConsoleOptions, service: Service) -> None:
+    """Whenever it ends, begin again."""
     told = ""
     while True:
         try:
             with closing(_listen(options)) as listener:
                 told = ""
-                log.info("page on http://%s", options.listen)
-                await _serve_on(listener, Api(snapshots))
+                log.info("page on %s", options.url)
+                await _serve_on(listener, Api(snapshots, options, service), options.tls)
         except OSError as error:
             if str(error) != told:
                 told = str(error)
@@ -52,31 +64,37 @@ def _listen(options: ConsoleOptions) -> socket.socket:
     return listener
 
 
-async def _serve_on(listener: socket.socket, api: Api) -> None:
-    server = _Server(
-        uvicorn.Config(
-            api.application(),
-            loop="none",
-            http="h11",
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=CONNECTIONS_LIMIT,
-            timeout_graceful_shutdown=CLOSE_LIMIT_S,
-        )
+async def _serve_on(listener: socket.socket, api: Api, tls: ConsoleTlsOptions | None) -> None:
+    config = uvicorn.Config(
+        api.application(),
+        loop="none",
+        http="h11",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS_LIMIT,
+        timeout_graceful_shutdown=CLOSE_LIMIT_S,
     )
+    config.load()
+    beside: list[asyncio.Task[None]] = []
+    if tls is not None:
+        config.ssl = tls.context()
+        beside.append(asyncio.create_task(keep_current(tls, config.ssl), name="page certificate"))
+    server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="page")
     try:
         await asyncio.shield(serving)
     finally:
         server.should_exit = True
         api.shared.close()
-        await asyncio.gather(serving, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(serving, *beside, return_exceptions=True)
 
 
 class _Server(uvicorn.Server):

@@ -25,15 +25,16 @@ class Shared:
             self._body, self._turn = self._make(), turn
         return self._body
 
-    async def follow(self) -> AsyncIterator[bytes]:
-        """Server-sent events, one at once and one each turn, until `close`. Each is one overview.
+    async def follow(self, lasts: Callable[[], bool]) -> AsyncIterator[bytes]:
+        """Server-sent events, one at once and one each turn, while the sign-in `lasts` and until `close`.
+        Each is one overview.
 
         A browser that is too slow to take them misses some.
         """
         loop = asyncio.get_running_loop()
         self.followers += 1
         try:
-            while not self._closing.is_set():
+            while not self._closing.is_set() and lasts():
                 yield b"event: overview\ndata: " + self.current() + b"\n\n"
                 wait_s = EVERY_S - loop.time() % EVERY_S
                 try:

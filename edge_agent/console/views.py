@@ -1,7 +1,7 @@
 """What the REST interface answers: plain data. Times are epoch milliseconds (UTC), durations milliseconds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_agent.console.watch import Trouble
 from edge_agent.contract.messages import (
@@ -273,6 +273,116 @@ class Overview:
     journal: JournalView
     readings: int
     events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of the log; a larger `number` is newer. `subjects`: the ids of equipment, connections and
+    uplinks in it."""
+
+    number: int
+    time_ms: int
+    level: str
+    part: str
+    subjects: Sequence[str]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """The newest lines that pass the filter, the newest first, out of the newest `kept` of all."""
+
+    kept: int
+    lines: Sequence[LogLine]
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A file of the configuration, with the SHA-256 (hex) of what was read."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationLine:
+    """One value, or the heading of what is below it: `value` is empty then. Where a secret stands, it is
+    `***` or the reference in its place. `line` counts from 1."""
+
+    field: str
+    depth: int
+    label: str
+    value: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationView:
+    """What the agent runs on, from files that were read at `read_ms`. `left_out`: how many lines more there
+    are."""
+
+    digest: str
+    read_ms: int
+    files: Sequence[FileView]
+    lines: Sequence[ConfigurationLine]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class MistakeView:
+    """What is wrong with the files. `line` is 0 where it has no place in the file."""
+
+    file: str
+    line: int
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """What is different in the files. `before` is null if it is new, `after` if it is gone. Of a `secret`
+    both are what is shown in its place."""
+
+    field: str
+    before: str | None
+    after: str | None
+    secret: bool
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationView:
+    """What the files say now, against what the agent runs on. Nothing has been applied. `needs_restart`: the
+    fields that no reload changes."""
+
+    time_ms: int
+    mistakes: Sequence[MistakeView]
+    changes: Sequence[ChangeView]
+    needs_restart: Sequence[str]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """Who asks. `needed`: whether one has to sign in here at all; `by_password`: whether that can be done
+    here and not only by a proxy; `role` is empty for who has not, else `viewer` or `technician`; `csrf` goes
+    into the header `X-CSRF-Token` of every request that is no GET."""
+
+    needed: bool
+    by_password: bool
+    user: str
+    role: str
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRequest:
+    """What is sent to sign in."""
+
+    user: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

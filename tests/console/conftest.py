@@ -9,6 +9,8 @@ import pytest
 
 from edge_agent.config.shipped import shipped
 from edge_agent.simulator.stage import Ports, copy_configuration, embedded_broker, free_ports, workshop
+from tests.console.guarded import Guarded
+from tests.console.guarded import start as start_guarded
 from tests.console.waiting import until
 from tests.field.agent_process import AgentProcess
 
@@ -58,3 +60,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             if with_agent.process is not None and with_agent.process.poll() is None:
                 with_agent.process.kill()
                 with_agent.process.wait()
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    one = start_guarded(tmp_path_factory.mktemp("guarded"))
+    try:
+        yield one
+        assert one.process.stop() == 0
+        assert "Traceback" not in one.process.log()
+    finally:
+        if one.process.process is not None and one.process.process.poll() is None:
+            one.process.process.kill()
+            one.process.process.wait()

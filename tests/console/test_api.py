@@ -15,15 +15,18 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from edge_agent.console.views import (
+    ConfigurationView,
     ConnectionView,
     IndicatorDetail,
     IndicatorView,
     JournalView,
+    LogView,
     MachineDay,
     MachineDetail,
     MachineView,
     Overview,
     RegisterView,
+    SessionView,
     StatementView,
     UplinkView,
 )
@@ -47,6 +50,9 @@ ANSWERS: dict[str, Any] = {
     "statements": list[StatementView],
     "register": RegisterView,
     "events": list[Event],
+    "logs": LogView,
+    "configuration": ConfigurationView,
+    "session": SessionView,
 }
 
 
@@ -222,6 +228,7 @@ def test_live_updates_are_less_than_a_second_old(served: Served) -> None:
 def test_the_document_holds_for_whatever_is_asked(served: Served) -> None:
     """schemathesis asks at random, within the document and beside it."""
     schema = schemathesis.openapi.from_dict(served.get("/api/v1/openapi.json").json())
+    token = {"X-CSRF-Token": served.get("/api/v1/session").json()["csrf"]}
     asked: set[str] = set()
     for found in schema.get_all_operations():
         assert isinstance(found, Ok)
@@ -230,12 +237,12 @@ def test_the_document_holds_for_whatever_is_asked(served: Served) -> None:
         @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(case=operation.as_strategy())
         def ask(case: schemathesis.Case[Any]) -> None:
-            response = case.call(base_url=f"{served.url}/api/v1")
+            response = case.call(base_url=f"{served.url}/api/v1", headers=token)
             case.validate_response(response, excluded_checks=[positive_data_acceptance])
             asked.add(case.path)
 
         ask()
-    assert len(asked) == 12
+    assert len(asked) == 18
 
 
 def test_metrics_follow_the_conventions_and_the_figures(served: Served) -> None:

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from edge_agent.simulator.stage import embedded_broker, free_ports, workshop
 from tests.console.conftest import Served, start
+from tests.console.guarded import TECHNICIAN, VIEWER, Guarded
 from tests.npm import npm_package
 
 AXE_VERSION = "4.10.3"
@@ -26,6 +27,8 @@ PAGES = {
     "uplinks": "region",
     "indicators": "networked-rate/miit-sme-2024",
     "register": "SCR-01",
+    "logs": "machining-bus",
+    "configuration": "agent.yaml",
 }
 """By page, a text that it must show."""
 SIZES = {"phone": (360, 740), "desk": (1366, 800)}
@@ -56,7 +59,8 @@ def browser() -> Iterator[Browser]:
 
 def visit(browser: Browser, size: str = "desk") -> Visit:
     width, height = SIZES[size]
-    page = browser.new_page(viewport={"width": width, "height": height})
+    # The certificates of the tests are by an authority that is in no browser; test_guarded verifies them.
+    page = browser.new_page(viewport={"width": width, "height": height}, ignore_https_errors=True)
     one = Visit(page)
     page.on(
         "console",
@@ -94,19 +98,24 @@ def test_every_page_is_whole(browser: Browser, served: Served, language: str, si
     one.page.close()
 
 
+def violations(one: Visit, axe: str, where: str) -> list[tuple[str, str, str]]:
+    """What keeps some people from using what is shown now."""
+    one.page.evaluate(axe)
+    result = one.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        (where, violation["id"], node["html"][:120])
+        for violation in result["violations"]
+        for node in violation["nodes"]
+    ]
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_everybody_can_use_it(browser: Browser, served: Served, axe: str, size: str) -> None:
     one = visit(browser, size)
     found = []
     for where in PAGES:
         one.go(served, where, "zh")
-        one.page.evaluate(axe)
-        result = one.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found += [
-            (where, violation["id"], node["html"][:120])
-            for violation in result["violations"]
-            for node in violation["nodes"]
-        ]
+        found += violations(one, axe, where)
     assert found == []
     one.page.close()
 
@@ -210,9 +219,98 @@ def test_a_browser_sees_when_the_agent_is_gone_and_back(browser: Browser, tmp_pa
             expect(one.page.get_by_role("status")).to_contain_text("No connection", timeout=15_000)
             served.process.start()
             expect(one.page.get_by_role("status")).to_contain_text("live", timeout=30_000)
+            one.page.get_by_role("link", name="Configuration").click()
+            one.page.get_by_role("button", name="Validate").click()
+            expect(one.page.locator("main")).to_contain_text("the agent runs on them", timeout=20_000)
             assert served.process.stop() == 0
         finally:
             one.page.close()
             if served.process.process is not None and served.process.process.poll() is None:
                 served.process.process.kill()
                 served.process.process.wait()
+
+
+# With TLS and a sign-in.
+
+
+def sign_in(one: Visit, who: tuple[str, str]) -> None:
+    """By keyboard alone."""
+    one.page.get_by_label("User").focus()
+    for text in who:
+        one.page.keyboard.press("Control+a")
+        one.page.keyboard.type(text)
+        one.page.keyboard.press("Tab")
+    one.page.keyboard.press("Enter")
+
+
+def test_a_technician_signs_in_reads_the_log_and_validates(
+    browser: Browser, guarded: Guarded, axe: str
+) -> None:
+    one = visit(browser, "phone")
+    page = one.page
+    page.goto(f"{guarded.url}/?lang=en#/logs")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    found = violations(one, axe, "sign-in")
+    sign_in(one, (TECHNICIAN[0], "wrong"))
+    expect(page.get_by_role("alert")).to_have_text("User or password is wrong")
+    assert one.complaints.pop().endswith("401 (Unauthorized)")
+    sign_in(one, TECHNICIAN)
+    expect(page.get_by_role("heading", name="Log")).to_be_visible()
+    lines = page.locator(".log li")
+    expect(lines.filter(has_text="wang (technician) signed in")).to_have_count(1)
+    page.get_by_label("Part").select_option("connections")
+    expect(lines.filter(has_text="signed in")).to_have_count(0)
+    expect(lines.filter(has_text="line-1").first).to_be_visible()
+    page.get_by_label("Part").select_option("")
+    page.get_by_label("Find text").fill("WANG")
+    expect(lines.filter(has_text="line-1")).to_have_count(0)
+    expect(lines.filter(has_text="signed in")).to_have_count(1)
+    page.get_by_role("link", name="Configuration").click()
+    expect(page.locator(".yaml")).to_contain_text("password: file:mqtt.secret")
+    file = guarded.folder / "agent.yaml"
+    before = file.read_text()
+    try:
+        file.write_text(before.replace("North hall", "South hall"))
+        page.get_by_role("button", name="Validate").press("Enter")
+        expect(page.get_by_role("row", name="gateway.name")).to_contain_text("North hall → South hall")
+        found += violations(one, axe, "changes")
+        file.write_text(before.replace("region:", "regoin:", 1))
+        page.get_by_role("button", name="Validate").press("Enter")
+        expect(page.get_by_role("row", name="gateway.regoin")).to_contain_text('did you mean "region"')
+        found += violations(one, axe, "mistakes")
+    finally:
+        file.write_text(before)
+    assert found == []
+    assert one.complaints == []
+    assert all(url.startswith(guarded.url) for url in one.requests)
+    page.close()
+
+
+def test_a_viewer_sees_and_leaves_nothing_behind(browser: Browser, guarded: Guarded) -> None:
+    one = visit(browser)
+    page = one.page
+    page.goto(f"{guarded.url}/?lang=en#/configuration")
+    sign_in(one, VIEWER)
+    expect(page.locator("main")).to_contain_text("Validating takes the role technician")
+    expect(page.get_by_role("button", name="Validate")).to_have_count(0)
+    expect(page.get_by_role("status")).to_contain_text("live")
+    assert page.evaluate("document.cookie") == ""
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert "North hall" not in page.inner_text("body")
+    assert page.evaluate("[OVERVIEW, STREAM, Object.keys(DATA).length]") == [None, None, 0]
+    page.close()
+
+
+def test_who_is_signed_out_elsewhere_sees_the_form_again(browser: Browser, guarded: Guarded) -> None:
+    one = visit(browser)
+    page = one.page
+    page.goto(f"{guarded.url}/?lang=en#/overview")
+    sign_in(one, VIEWER)
+    expect(page.get_by_role("status")).to_contain_text("live")
+    # As another tab of the same browser does it.
+    page.evaluate(
+        "fetch('api/v1/sign-out', {method: 'POST', headers: {'X-CSRF-Token': SESSION.csrf}}).then(() => 1)"
+    )
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=15_000)
+    page.close()

@@ -45,7 +45,9 @@ def test_nothing_of_it_is_loaded_where_there_is_none() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()
     assert "edge_agent.console.watch" in loaded
-    assert {"starlette", "uvicorn", "prometheus_client", "edge_agent.console.server"}.isdisjoint(loaded)
+    assert {"starlette", "uvicorn", "argon2", "prometheus_client", "edge_agent.console.server"}.isdisjoint(
+        loaded
+    )
 
 
 def test_the_agent_goes_on_without_a_page_until_its_port_is_free(

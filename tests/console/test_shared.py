@@ -25,7 +25,7 @@ def test_twenty_followers_share_each_overview(monkeypatch: pytest.MonkeyPatch) -
         one = Shared(make)
 
         async def follow() -> list[bytes]:
-            return [event async for event in one.follow()]
+            return [event async for event in one.follow(lambda: True)]
 
         tasks = [asyncio.create_task(follow()) for _ in range(20)]
         while make.made < 5:
@@ -50,7 +50,7 @@ def test_nothing_is_made_while_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> N
 
     async def main() -> None:
         one = Shared(make)
-        async for _ in one.follow():
+        async for _ in one.follow(lambda: True):
             break
         made = make.made
         await asyncio.sleep(0.2)

@@ -2,6 +2,7 @@
 "use strict";
 
 var OVERVIEW = null;
+var STREAM = null;
 var LOST = false;
 var HEARD_AT = 0;
 var FETCHED = {};
@@ -23,8 +24,13 @@ function fetchNeeds(here) {
     var url = need[0], state = FETCHED[url] || (FETCHED[url] = { at: -1e12, busy: false });
     if (state.busy || Date.now() - state.at < need[1]) return;
     state.busy = true;
-    fetch("api/v1/" + url, { credentials: "omit" }).then(function (response) { return response.json(); })
-      .then(function (data) { DATA[url] = data; }, function () { /* the live stream says that the agent is away */ })
+    function take(data) {
+      if (FETCHED[url] === state) DATA[url] = data; // else somebody has signed out meanwhile
+    }
+    ask(url).then(take, function (error) {
+      // Without a status, the live stream says that the agent is away.
+      if (error.status && error.status !== 401) take(error.data);
+    })
       .then(function () { state.busy = false; state.at = Date.now(); render(); });
   });
 }
@@ -35,7 +41,7 @@ function header(here) {
     h("button", { "class": "skip", type: "button", "data-skip": true }, t("app.skip")),
     h("a", { "class": "brand", href: "#/overview" }, h("img", { src: "static/icon.svg", alt: "", width: 26, height: 26 }),
       h("span", {}, h("b", {}, gateway.name || t("app.name")), h("small", {}, gateway.id))),
-    h("nav", { "aria-label": t("app.nav") }, ["overview", "connections", "uplinks", "indicators", "register"].map(function (name) {
+    h("nav", { "aria-label": t("app.nav") }, ["overview", "connections", "uplinks", "indicators", "register", "logs", "configuration"].map(function (name) {
       return h("a", { href: "#/" + name, "aria-current": section(here.name) === name ? "page" : null }, t("nav." + name));
     })),
     h("div", { "class": "corner" },
@@ -43,7 +49,13 @@ function header(here) {
         h("svg", { viewBox: "0 0 16 16", "aria-hidden": "true", "class": "shape " + (LOST ? "alarm" : "running") }, h(SHAPES[LOST ? "alarm" : "running"][0], SHAPES[LOST ? "alarm" : "running"][1])),
         LOST ? t("app.lost") : t("app.live")),
       h("time", {}, timeText(OVERVIEW.time_ms)),
-      h("button", { type: "button", "data-language": LANGUAGE === "zh" ? "en" : "zh", lang: LANGUAGE === "zh" ? "en" : "zh" }, LANGUAGE === "zh" ? "English" : "中文")));
+      sessionCorner(),
+      languageButton()));
+}
+
+function languageButton() {
+  var other = LANGUAGE === "zh" ? "en" : "zh";
+  return h("button", { type: "button", "data-language": other, lang: other }, other === "en" ? "English" : "中文");
 }
 
 function footer() {
@@ -57,14 +69,16 @@ function footer() {
 
 function content(here) {
   var urls = PAGES[here.name].needs(here.key).map(function (need) { return need[0]; });
-  if (urls.some(function (url) { return DATA[url] === undefined; })) return loading();
+  if (!PAGES[here.name].patient && urls.some(function (url) { return DATA[url] === undefined; })) return loading();
   var failed = DATA[urls[0]] && DATA[urls[0]].error;
   if (failed) return h("p", { "class": "trouble lasts" }, tf("app.failed", { error: failed }));
   return PAGES[here.name].show(here.key, OVERVIEW);
 }
 
 function render() {
-  if (!OVERVIEW || !WORDS) return;
+  if (!WORDS || !SESSION) return;
+  if (!signedIn()) return renderSignIn();
+  if (!OVERVIEW) return;
   var here = route(), main = document.getElementById("main");
   patchChildren(document.getElementById("top"), h("div", {}, header(here)));
   patchChildren(main, h("div", {}, content(here)));
@@ -74,7 +88,20 @@ function render() {
   document.title = t(here.name === "machine" ? "register.id" : "nav." + section(here.name)) + (here.key ? " " + decodeURIComponent(here.key) : "") + " · " + t("app.name");
 }
 
+function renderSignIn() {
+  var main = document.getElementById("main");
+  patchChildren(document.getElementById("top"), h("div", {}, h("div", { "class": "bar" },
+    h("span", { "class": "brand" }, h("img", { src: "static/icon.svg", alt: "", width: 26, height: 26 }), h("b", {}, t("app.name"))),
+    h("div", { "class": "corner" }, languageButton()))));
+  patchChildren(main, h("div", {}, signInForm()));
+  patchChildren(document.getElementById("foot"), h("div", {}));
+  main.className = "";
+  document.documentElement.lang = LANGUAGE;
+  document.title = t("session.sign_in") + " · " + t("app.name");
+}
+
 function moved() {
+  if (!signedIn()) return;
   var here = route(), at = here.name + "/" + here.key;
   fetchNeeds(here);
   render();
@@ -83,6 +110,8 @@ function moved() {
     document.getElementById("main").focus();
   }
   SHOWN = at;
+  var current = document.querySelector("nav a[aria-current]");
+  if (current) current.parentNode.scrollLeft = current.offsetLeft - 80;
 }
 
 function news(event) {
@@ -96,11 +125,26 @@ function news(event) {
 }
 
 function follow() {
-  var stream = new EventSource("api/v1/live");
+  if (STREAM) STREAM.close();
+  var stream = STREAM = new EventSource("api/v1/live");
   stream.addEventListener("overview", news);
+  stream.onopen = learnSession; // an agent that was started anew wants another anti-forgery token
   stream.onerror = function () {
-    if (stream.readyState === 2) setTimeout(follow, 3000);
+    if (stream.readyState !== 2 || stream !== STREAM) return;
+    learnSession().then(function () {
+      if (stream === STREAM && signedIn()) setTimeout(follow, 3000);
+    });
   };
+}
+
+/* Nothing of what somebody has seen stays for the next who signs in. */
+function forget() {
+  if (STREAM) STREAM.close();
+  STREAM = OVERVIEW = null;
+  DATA = {};
+  FETCHED = {};
+  SHOWN = "";
+  LOG.shown = VALIDATION.found = null;
 }
 
 function speak(language) {
@@ -151,6 +195,8 @@ setInterval(function () {
 }, 1000);
 
 window.addEventListener("hashchange", moved);
-/* News and words are asked for together: the page stands when both are there. */
-follow();
-speak(remembered()).then(moved);
+/* Words and who is there are asked for together: the page stands when both are known. */
+speak(remembered()).then(function () { moved(); render(); });
+(function start() {
+  learnSession().then(function () { if (!SESSION) setTimeout(start, 3000); });
+})();
