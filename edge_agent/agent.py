@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict
-from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
@@ -60,11 +59,10 @@ DRAIN_S = 2.0
 class Agent:
     """One running agent. `start`, then `stop`; `failed` ends if a part that must not end does."""
 
-    def __init__(self, site: Site, configuration: Path, *, shadow: bool = False) -> None:
+    def __init__(self, site: Site, *, shadow: bool = False) -> None:
         """Put everything together and take the data folder. Does not connect anywhere.
 
-        `configuration` is where `site` was read from, and will be read from when it is asked for. A `shadow`
-        has no uplink and a data folder of its own.
+        A `shadow` has no uplink and a data folder of its own.
 
         Raises DataDirBusyError, JournalFormatError, JournalKeyError, KeyFileError, sqlite3.Error, OSError (a
         file of the configuration that has gone since it was checked).
@@ -96,7 +94,7 @@ class Agent:
         self._save_soon = asyncio.Event()
         self._journal_failed = False
         self._parts = Parts()
-        self.reloader = Reloader(configuration, self.follow, self._refused)
+        self.reloader = Reloader(site.path, self.follow, self._refused)
         self._busy = asyncio.Lock()
         """Held while the history is saved, so that nothing ends amid it."""
         self.machines = Machines(site, self._keeper, self._append, self._event)

@@ -60,9 +60,8 @@ def demo(seconds: float | None, as_json: bool) -> None:
             stage.enter_context(broker)
             broker.start()
             plant.start()
-            configuration = copy_configuration(shipped() / "demo", folder / "demo", ports)
-            site = load_or_exit(configuration)
-            sys.exit(run_loop(lambda: _show(site, configuration, ports, seconds, as_json)))
+            site = load_or_exit(copy_configuration(shipped() / "demo", folder / "demo", ports))
+            sys.exit(run_loop(lambda: _show(site, ports, seconds, as_json)))
     except KeyboardInterrupt:
         sys.exit(0)  # before the agent ran: nothing has to be finished
     except StageError as error:
@@ -70,11 +69,11 @@ def demo(seconds: float | None, as_json: bool) -> None:
         sys.exit(EXIT_FAILED)
 
 
-async def _show(site: Site, configuration: Path, ports: Ports, seconds: float | None, as_json: bool) -> int:
+async def _show(site: Site, ports: Ports, seconds: float | None, as_json: bool) -> int:
     stop = stop_on_signal()
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, stop.set)
-    agent = make_or_exit(site, configuration)
+    agent = make_or_exit(site)
     console = Console()
     display = None if as_json else asyncio.create_task(_live(agent, console, ports.broker, stop))
     status = await until_stopped(agent, stop, DRAIN_S)

@@ -10,6 +10,7 @@ from edge_agent.driver import driver_names, load_driver
 _OWN = (
     "run",
     "check",
+    "doctor",
     "schema",
     "demo",
     "simulate",

@@ -36,10 +36,10 @@ def load_or_exit(path: Path) -> Site:
         sys.exit(EXIT_CONFIG)
 
 
-def make_or_exit(site: Site, configuration: Path, *, shadow: bool = False) -> Agent:
+def make_or_exit(site: Site, *, shadow: bool = False) -> Agent:
     """The agent, or the reason why it cannot start on standard error and exit status 1."""
     try:
-        return Agent(site, configuration, shadow=shadow)
+        return Agent(site, shadow=shadow)
     except (
         DataDirBusyError,
         JournalFormatError,
@@ -110,7 +110,7 @@ def run(config: Path, log_level: str, shadow: bool) -> None:
 
     async def work() -> int:
         stop = stop_on_signal()
-        agent = make_or_exit(site, config, shadow=shadow)
+        agent = make_or_exit(site, shadow=shadow)
         on_hangup(agent.reloader.ask)
         give_back()
         log.info(

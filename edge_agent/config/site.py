@@ -78,7 +78,7 @@ class Site:
     files: Mapping[Path, str] = field(repr=False, compare=False)
     """SHA-256 (hex) of each file as it was read, the register's among them."""
     written: bytes = field(repr=False, compare=False)
-    """What its files say, as it may be shown: see `config.written.unpack`. Empty if there is no page."""
+    """What its files say, as it may be shown: see `config.written.unpack`."""
     register_file: Path = field(repr=False)
     read_ms: int = field(repr=False, compare=False)
     """When it was read (epoch ms)."""
@@ -294,7 +294,7 @@ def _site(
         hidden=hidden,
         path=reading.path,
         files=reading.digests(configuration),
-        written=pack(entries(reading.outline, hidden)) if configuration.console is not None else b"",
+        written=pack(entries(reading.outline, hidden)),
         register_file=configuration.register_file,
         read_ms=CLOCK.now_ms(),
     )

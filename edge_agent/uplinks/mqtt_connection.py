@@ -114,7 +114,7 @@ class MqttConnection:
             password = options.password.get_secret_value() if options.password else None
             client.username_pw_set(options.username, password)
         if options.tls is not None:
-            client.tls_set_context(_tls_context(options.tls))
+            client.tls_set_context(tls_context(options.tls))
         if options.path is not None:
             client.ws_set_options(options.path)
         if options.proxy is not None:
@@ -317,7 +317,7 @@ def _send_at_once(connection: "paho.SocketLike") -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _tls_context(tls: TlsOptions) -> ssl.SSLContext:
+def tls_context(tls: TlsOptions) -> ssl.SSLContext:
     """TLS 1.2 or newer, the server verified by name and chain. Raises OSError, ssl.SSLError."""
     context = ssl.create_default_context(cafile=tls.ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

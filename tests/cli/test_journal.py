@@ -37,7 +37,7 @@ def configure(demo: Path, key_file: str | None) -> None:
 def refusal(demo: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """Why the agent does not start."""
     with pytest.raises(SystemExit) as ended:
-        make_or_exit(load_or_exit(demo), demo)
+        make_or_exit(load_or_exit(demo))
     assert ended.value.code == EXIT_FAILED
     return capsys.readouterr().err
 

@@ -17,7 +17,7 @@ def test_a_history_of_a_newer_version_is_refused(tmp_path: Path, capsys: pytest.
     with closing(sqlite3.connect(folder / "data" / "history.db")) as db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(SystemExit) as ended:
-        make_or_exit(load_or_exit(folder), folder)
+        make_or_exit(load_or_exit(folder))
     assert ended.value.code == EXIT_FAILED
     said = capsys.readouterr().err
     assert said.startswith("edge-agent cannot start: ")

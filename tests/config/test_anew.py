@@ -128,11 +128,6 @@ def test_what_no_reload_changes_is_named(running: Site) -> None:
     assert read_anew(running).needs_restart == ("gateway.region",)
 
 
-def test_without_a_page_nothing_is_kept(tmp_path: Path) -> None:
-    site = load_site(write_site(tmp_path, HEAD.split("console")[0]))
-    assert site.written == b""
-
-
 def test_text_that_looks_like_a_number_has_its_quotes(running: Site) -> None:
     values = {one.field: one.value for one in unpack(running.written)}
     assert values["gateway.region"] == '"330300"'

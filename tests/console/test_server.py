@@ -35,8 +35,7 @@ def port_of(listener: socket.socket) -> int:
 
 
 def agent_on(folder: Path, port: int) -> Agent:
-    configuration = write_site(folder, f"{HEAD}console: {{listen: 127.0.0.1:{port}}}\n")
-    return Agent(load_site(configuration), configuration)
+    return Agent(load_site(write_site(folder, f"{HEAD}console: {{listen: 127.0.0.1:{port}}}\n")))
 
 
 def test_nothing_of_it_is_loaded_where_there_is_none() -> None:

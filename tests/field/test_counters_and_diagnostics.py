@@ -142,7 +142,7 @@ def test_a_unit_that_stops_answering_is_told_once_and_so_is_its_return(
 
     async def main() -> list[Received]:
         async with scene(tmp_path) as s:
-            agent = Agent(load_site(s.configuration), s.configuration)
+            agent = Agent(load_site(s.configuration))
             await agent.start()
             try:
                 await s.wait(lambda r: len(counted(r)) >= 5)

@@ -1,0 +1,1 @@
+"""What may be wrong on a gateway, found out beside a running agent and without touching what it keeps."""
