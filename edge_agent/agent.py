@@ -335,14 +335,14 @@ class Agent:
         if self._watch is not None:
             self._watch.lost(connection, error, CLOCK.now_ms())
         self.machines.lost(connection, error)
-        self._event("connection_lost", str(error), connection, cause=error.cause.value)
+        self._event("connection_lost", str(error), connection, **_why(error))
         self.machines.announce_all(connection)
 
     def equipment_failed(self, connection: str, equipment: str, error: DriverError) -> None:
         if self._watch is not None:
             self._watch.equipment_failed(connection, equipment, error, CLOCK.now_ms())
         self.machines.equipment_failed(equipment, error)
-        self._event("equipment_lost", str(error), equipment, cause=error.cause.value, connection=connection)
+        self._event("equipment_lost", str(error), equipment, connection=connection, **_why(error))
         self.machines.announce(equipment, CLOCK.now_ms())
 
     def limit_crossed(self, connection: str, crossing: Crossing) -> None:
@@ -464,6 +464,12 @@ def journal_limits(options: JournalOptions) -> Limits:
         {RecordClass(name): round(1000 * seconds) for name, seconds in options.keep.model_dump().items()},
         round(1000 * options.keep_delivered),
     )
+
+
+def _why(error: DriverError) -> dict[str, str]:
+    """What an event tells of it beside its text."""
+    cause = {"cause": error.cause.value}
+    return cause if error.kind is None else {**cause, "error": error.kind.value}
 
 
 def _cursors(site: Site) -> Mapping[str, frozenset[RecordClass]]:

@@ -7,17 +7,19 @@ group "edge_agent.drivers" under the name that users write as `driver:`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeAlias, TypeVar
 
 import click
 
 from edge_agent.model.batch import Batch
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.found import Recogniser
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
+from edge_agent.model.response_times import ResponseTimes
 from edge_agent.model.state import UnknownCause
 
 ENTRY_POINT_GROUP = "edge_agent.drivers"
@@ -30,13 +32,17 @@ T = TypeVar("T", bound=TagOptions)
 class DriverError(Exception):
     """What went wrong, in words for a technician, and which cause the equipment's state gets.
 
-    `remedy` says what to do about it, if anything can be said.
+    `remedy` says what to do about it, if anything can be said. `kind` is the fixed word by which people are
+    told both in their own language; without one they are told what `cause` means.
     """
 
-    def __init__(self, cause: UnknownCause, message: str, remedy: str = "") -> None:
+    def __init__(
+        self, cause: UnknownCause, message: str, remedy: str = "", kind: FailureKind | None = None
+    ) -> None:
         super().__init__(message)
         self.cause = cause
         self.remedy = remedy
+        self.kind = kind
 
 
 class ConnectionFailed(DriverError):
@@ -60,14 +66,23 @@ class TagSet(Generic[E, T]):
         return tuple(tag.id for tag in self.tags)
 
 
+Detail: TypeAlias = Mapping[str, str | int | float]
+"""Particulars by fixed names of the driver, which the page has words for; `_s` at the end means seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedRequest:
-    """One request as `check` prints it: `what` in the protocol's terms, and the tags it brings."""
+    """One request as `check` prints it: `what` in the protocol's terms, and the tags it brings.
+
+    `detail` is what of it was asked for, `granted` what the other side made of that, where it says so.
+    """
 
     equipment: str
     period: float
     what: str
     tags: Sequence[str]
+    detail: Detail = field(default_factory=dict)
+    granted: Detail = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,18 @@ class Diagnostic:
     name: str
     value: float
     unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """How long the answers to one kind of request took, since the driver was made.
+
+    `subject` as in `Diagnostic`; `request` is a fixed word of the driver: `read`, or what else it sends.
+    """
+
+    subject: str
+    request: str
+    times: ResponseTimes
 
 
 REQUESTS = "requests"
@@ -128,9 +155,16 @@ class Driver(ABC, Generic[C, E, T]):
     def plan(self) -> Sequence[PlannedRequest]:
         """The requests that will be made, worked out from the options alone."""
 
+    def requests(self) -> Sequence[PlannedRequest]:
+        """The requests as they are made now, with what was learnt of the other side; does no I/O."""
+        return self.plan()
+
     @abstractmethod
     async def probe(self) -> ProbeResult:
-        """Ask the opened endpoint who it is. Raises DriverError."""
+        """Ask the opened endpoint who it is. Raises DriverError.
+
+        A polled driver is not asked while it reads; one that streams may be asked at any time meanwhile.
+        """
 
     def diagnostics(self) -> Sequence[Diagnostic]:
         """How the connection does, as far as the driver counts it; does no I/O, and may be asked at any time.
@@ -138,6 +172,10 @@ class Driver(ABC, Generic[C, E, T]):
         The agent compares those called `REQUESTS`, `ANSWERS` and `RESPONSE_P99` with limits, each subject
         for itself; all are shown to the technician under the names they have.
         """
+        return ()
+
+    def response_times(self) -> Sequence[Responses]:
+        """How long answers took; does no I/O, and may be asked at any time."""
         return ()
 
     @classmethod

@@ -64,12 +64,24 @@ LEVELS = ("registered", "reachable", "data_valid", "live")
 PER_HEAD = "per_10000_employees"
 
 
+@dataclass(frozen=True)
+class Wrong:
+    """A check of `what` failed at `where`."""
+
+    what: str
+    where: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}"
+
+
 @dataclass
 class Report:
     """What was found; texts have Chinese and English."""
 
     checked: dict[str, int] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    wrong: list[Wrong] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     """What could not be checked, and why."""
     notes: list[str] = field(default_factory=list)
@@ -78,7 +90,7 @@ class Report:
         """Count a check of `what`; where it fails, say so."""
         self.checked[what] = self.checked.get(what, 0) + 1
         if not holds:
-            self.failures.append(f"{where}: {failure}")
+            self.wrong.append(Wrong(what, where, failure))
         return holds
 
     def leave(self, text: str) -> None:
@@ -86,8 +98,12 @@ class Report:
             self.left.append(text)
 
     @property
+    def failures(self) -> list[str]:
+        return [str(one) for one in self.wrong]
+
+    @property
     def status(self) -> int:
-        return 1 if self.failures else 2 if self.left else 0
+        return 1 if self.wrong else 2 if self.left else 0
 
 
 CANONICAL = "规范格式 canonical form"
@@ -122,7 +138,8 @@ def verify(data: bytes, keys: Sequence[str] = ()) -> Report:
             _check_message(content, report)
     except Exception as error:
         # Whoever wrote the file wrote something else than what is said to be in it.
-        report.failures.append(f"内容不全或类型不符 a member is missing or of a wrong type: {error!r}")
+        text = f"内容不全或类型不符 a member is missing or of a wrong type: {error!r}"
+        report.wrong.append(Wrong(CANONICAL, "文件 file", text))
     _check_keys(content, keys, report)
     return report
 
@@ -663,8 +680,13 @@ def _digest_of(one: Mapping[str, Any]) -> str:
     return _digest({name: value for name, value in one.items() if name not in UNSIGNED})
 
 
+def name_of(number: int) -> str:
+    """What a statement is called where something is wrong with it."""
+    return f"第 {number} 号声明 statement {number}"
+
+
 def _name(one: Mapping[str, Any]) -> str:
-    return f"第 {one['number']} 号声明 statement {one['number']}"
+    return name_of(one["number"])
 
 
 def _between(first: Any, last: Any) -> str:

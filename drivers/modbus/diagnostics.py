@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from drivers.modbus.statistics import ConnectionStatistics, UnitStatistics
-from edge_agent.driver import ANSWERS, REQUESTS, RESPONSE_P99, Diagnostic
+from edge_agent.driver import ANSWERS, REQUESTS, RESPONSE_P99, Diagnostic, Responses
 
 
 def diagnostics_of(statistics: ConnectionStatistics, character: float | None) -> Iterator[Diagnostic]:
@@ -17,7 +17,20 @@ def diagnostics_of(statistics: ConnectionStatistics, character: float | None) ->
     if character is not None:
         yield Diagnostic("", "bus_load", 100 * statistics.bus_load(character), "%")
     for unit in sorted(statistics.units):
-        yield from _of_unit(f"unit {unit}", statistics.units[unit])
+        yield from _of_unit(_subject(unit), statistics.units[unit])
+
+
+def responses_of(statistics: ConnectionStatistics) -> list[Responses]:
+    """Of each unit that has answered."""
+    return [
+        Responses(_subject(unit), "read", one.response_times)
+        for unit, one in sorted(statistics.units.items())
+        if one.response_times.count
+    ]
+
+
+def _subject(unit: int) -> str:
+    return f"unit {unit}"
 
 
 def _of_unit(subject: str, unit: UnitStatistics) -> Iterator[Diagnostic]:
@@ -25,7 +38,7 @@ def _of_unit(subject: str, unit: UnitStatistics) -> Iterator[Diagnostic]:
     yield Diagnostic(subject, ANSWERS, unit.answers)
     yield Diagnostic(subject, "timeouts", unit.timeouts)
     for name, quantile in (("response_p50", 0.5), (RESPONSE_P99, 0.99)):
-        seconds = unit.response_time(quantile)
+        seconds = unit.response_times.quantile(quantile)
         if seconds is not None:
             yield Diagnostic(subject, name, 1000 * seconds, "ms")
     for counts in (unit.exceptions, unit.errors):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 from drivers.modbus.bus import Bus, BusRequest
-from drivers.modbus.diagnostics import diagnostics_of
+from drivers.modbus.diagnostics import diagnostics_of, responses_of
 from drivers.modbus.endpoint import connect, quiet_time
 from drivers.modbus.frames import Request, identify_request
 from drivers.modbus.identification import identity_of
@@ -21,9 +21,11 @@ from edge_agent.driver import (
     PlannedRequest,
     PolledDriver,
     ProbeResult,
+    Responses,
 )
 from edge_agent.model.batch import Batch
 from edge_agent.model.clock import CLOCK
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.found import Recogniser
 from edge_agent.model.quality import Quality, bad
 from edge_agent.model.state import UnknownCause
@@ -88,14 +90,30 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
             ]
             texts[-1] += f"; {self._bus.summary(on_bus)}"
         return [
+            _planned(tag_set, block, text)
+            for (tag_set, block), text in zip(self._planned, texts, strict=True)
+        ]
+
+    def requests(self) -> Sequence[PlannedRequest]:
+        """Without what units have refused; that is told at the end, with the reason."""
+        read = [
+            _planned(tag_set, block, block.what)
+            for tag_set, reading in self._readings.items()
+            for block in reading.blocks
+        ]
+        refused = [
             PlannedRequest(
                 tag_set.equipment.id,
                 tag_set.period,
-                text,
-                [tag_set.names[member] for member in block.run.members],
+                f"unit {tag_set.equipment.unit} refuses: {quality.reason}",
+                [tag_set.names[index]],
+                {"unit": tag_set.equipment.unit},
+                {"refused": quality.reason},
             )
-            for (tag_set, block), text in zip(self._planned, texts, strict=True)
+            for tag_set, reading in self._readings.items()
+            for index, quality in sorted(reading.refused.items())
         ]
+        return [*read, *refused]
 
     async def probe(self) -> ProbeResult:
         """Ask every unit for its identification; few have one, and those that have none may stay silent."""
@@ -115,6 +133,9 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
         if self._bus is not None:
             figures.insert(0, Diagnostic("", "planned_bus_load", 100 * self._bus.load(self._on_bus()), "%"))
         return figures
+
+    def response_times(self) -> Sequence[Responses]:
+        return responses_of(self.statistics)
 
     @classmethod
     def commands(cls) -> click.Group:
@@ -210,12 +231,14 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
                     UnknownCause.UNREACHABLE,
                     f"the gateway {self.options.endpoint} has no path to unit {unit}",
                     "Is the unit id set up in the gateway?",
+                    FailureKind.GATEWAY_NO_PATH,
                 ) from refused
             if refused.code == GATEWAY_TARGET_FAILED:
                 raise EquipmentFailed(
                     UnknownCause.TIMEOUT,
                     f"unit {unit} does not answer the gateway {self.options.endpoint}",
                     "Is the machine on, and its serial line connected?",
+                    FailureKind.GATEWAY_NO_ANSWER,
                 ) from refused
             raise
         except NoAnswer as error:
@@ -225,22 +248,29 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
                     UnknownCause.TIMEOUT,
                     f"{self.options.endpoint} accepts the connection, but answers nothing: {error}",
                     "Is the unit id right? Some devices accept a single connection only.",
+                    FailureKind.SILENT,
                 ) from error
             raise EquipmentFailed(
-                UnknownCause.TIMEOUT, str(error), "Is the machine on, and the unit id right?"
+                UnknownCause.TIMEOUT,
+                str(error),
+                "Is the machine on, and the unit id right?",
+                FailureKind.NO_ANSWER,
             ) from error
         except WrongAnswer as error:
             raise EquipmentFailed(
                 UnknownCause.PROTOCOL_ERROR,
                 f"unit {unit} at {self.options.endpoint}: {error}",
                 "Do two devices have the same unit id, or does another master use the line?",
+                FailureKind.WRONG_ANSWER,
             ) from error
         except LineGarbled as error:
             raise ConnectionFailed(
-                UnknownCause.PROTOCOL_ERROR, f"{self.options.endpoint}: {error}"
+                UnknownCause.PROTOCOL_ERROR, f"{self.options.endpoint}: {error}", kind=FailureKind.GARBLED
             ) from error
         except LineLost as error:
-            raise ConnectionFailed(UnknownCause.UNREACHABLE, f"{self.options.endpoint}: {error}") from error
+            raise ConnectionFailed(
+                UnknownCause.UNREACHABLE, f"{self.options.endpoint}: {error}", kind=FailureKind.CUT
+            ) from error
         self._answered(self._line)
         return pdu
 
@@ -255,3 +285,20 @@ class ModbusDriver(PolledDriver[ModbusConnection, ModbusEquipment, ModbusTag]):
             and len(self._silent) >= SILENT_AFTER
             and self._units <= set(self._silent)
         )
+
+
+def _planned(tag_set: ModbusTagSet, block: Block, what: str) -> PlannedRequest:
+    request = block.request
+    return PlannedRequest(
+        tag_set.equipment.id,
+        tag_set.period,
+        what,
+        [tag_set.names[member] for member in block.run.members],
+        {
+            "unit": request.unit,
+            "table": block.table,
+            "function": request.function,
+            "first": block.run.start,
+            "count": block.run.count,
+        },
+    )

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import socket
 import ssl
 
 from drivers.modbus.frames import AsciiFraming, Framing, RtuFraming, TcpFraming
@@ -11,6 +12,7 @@ from drivers.modbus.options import ModbusConnection, Tls
 from drivers.modbus.serial_port import open_serial
 from drivers.modbus.statistics import ConnectionStatistics
 from edge_agent.driver import ConnectionFailed
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.state import UnknownCause
 
 _FRAMINGS: dict[str, type[Framing]] = {"tcp": TcpFraming, "rtu": RtuFraming, "ascii": AsciiFraming}
@@ -24,6 +26,20 @@ _SERIAL_REMEDIES = {
     errno.EACCES: "The agent's user has no right to the port: add it to the group dialout.",
     errno.EAGAIN: "Another program uses the port, perhaps the agent itself: only one can.",
     errno.ENOTTY: "This is no serial port.",
+}
+_SERIAL_KINDS = {
+    errno.ENOENT: FailureKind.PORT_MISSING,
+    errno.EACCES: FailureKind.PORT_FORBIDDEN,
+    errno.EAGAIN: FailureKind.PORT_BUSY,
+    errno.ENOTTY: FailureKind.NO_SERIAL_PORT,
+}
+_NETWORK_KINDS = {
+    errno.ECONNREFUSED: FailureKind.PORT_CLOSED,
+    errno.EHOSTUNREACH: FailureKind.NO_ROUTE,
+    errno.ENETUNREACH: FailureKind.NO_ROUTE,
+    errno.ECONNRESET: FailureKind.CUT,
+    errno.ENOENT: FailureKind.FILES,
+    errno.EACCES: FailureKind.FILES,
 }
 
 
@@ -55,12 +71,14 @@ async def connect(options: ModbusConnection, statistics: ConnectionStatistics, o
             UnknownCause.UNREACHABLE,
             f"{endpoint} did not accept a connection within {options.timeout:g} s",
             "Is the device on, and are address and network right?",
+            FailureKind.NOT_ACCEPTED,
         ) from error
     except ssl.SSLError as error:
         raise ConnectionFailed(
             UnknownCause.REFUSED,
             f"{endpoint}: no trusted TLS connection: {error}",
             "Check ca, certificate, key and server_name under tls.",
+            FailureKind.NOT_TRUSTED,
         ) from error
     except OSError as error:
         of_network = "Is the device on, and are address and port right?"
@@ -70,7 +88,14 @@ async def connect(options: ModbusConnection, statistics: ConnectionStatistics, o
             UnknownCause.UNREACHABLE,
             f"{endpoint}: {os.strerror(number) if number > 0 else error.strerror or error}",
             of_network if options.serial is None else of_serial,
+            _kind(error, serial=options.serial is not None),
         ) from error
+
+
+def _kind(error: OSError, *, serial: bool) -> FailureKind | None:
+    if isinstance(error, socket.gaierror):
+        return FailureKind.HOST_UNKNOWN
+    return (_SERIAL_KINDS if serial else _NETWORK_KINDS).get(error.errno or 0)
 
 
 async def _connect(options: ModbusConnection, statistics: ConnectionStatistics, owed: Owed) -> Line:

@@ -152,7 +152,7 @@ class Line(asyncio.Protocol):
             if not self._framing.has_transactions:
                 self._book(request, answer)
         statistics.answers += 1
-        statistics.response_times.append(self._last_activity - sent)
+        statistics.response_times.add(self._last_activity - sent)
         return pdu
 
     def _fail(self, error: Exception) -> None:

@@ -1,16 +1,15 @@
 """What a connection and its units did, as plain figures."""
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
 
-WINDOW = 512
-"""How many of the latest response times the percentiles are taken from."""
+from edge_agent.model.response_times import ResponseTimes
 
 
 @dataclass(slots=True)
 class UnitStatistics:
-    """Counts since the driver was made; response times in seconds, the latest `WINDOW` of them."""
+    """Counts since the driver was made."""
 
     requests: int = 0
     answers: int = 0
@@ -19,12 +18,7 @@ class UnitStatistics:
     """Exception answers by name (`illegal_data_address`)."""
     errors: Counter[str] = field(default_factory=Counter)
     """Answers that are none, by kind: wrong_unit, wrong_function, wrong_length, late."""
-    response_times: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
-
-    def response_time(self, quantile: float) -> float | None:
-        """The response time that `quantile` (0 to 1) of the latest answers kept below; None before any."""
-        times = sorted(self.response_times)
-        return times[min(int(quantile * len(times)), len(times) - 1)] if times else None
+    response_times: ResponseTimes = field(default_factory=ResponseTimes)
 
 
 @dataclass(slots=True)

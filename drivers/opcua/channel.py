@@ -11,6 +11,7 @@ from asyncua.client.client import Client
 
 from drivers.opcua.errors import explained
 from edge_agent.driver import ConnectionFailed
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.state import UnknownCause
 
 CLOSE_LIMIT = 2.0
@@ -93,11 +94,17 @@ async def connect(client: OpcuaClient, endpoint: str) -> None:
         await client.send_hello()
     except TimeoutError as error:
         raise ConnectionFailed(
-            UnknownCause.TIMEOUT, f"{endpoint} takes the connection and says nothing", remedy
+            UnknownCause.TIMEOUT,
+            f"{endpoint} takes the connection and says nothing",
+            remedy,
+            FailureKind.SILENT,
         ) from error
     except ConnectionError as error:
         raise ConnectionFailed(
-            UnknownCause.PROTOCOL_ERROR, f"{endpoint} ends the connection at the first message", remedy
+            UnknownCause.PROTOCOL_ERROR,
+            f"{endpoint} ends the connection at the first message",
+            remedy,
+            FailureKind.WRONG_PROTOCOL,
         ) from error
 
 

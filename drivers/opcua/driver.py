@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import ClassVar
 
@@ -14,8 +15,16 @@ from drivers.opcua.options import OpcuaConnection, OpcuaEquipment, OpcuaTag
 from drivers.opcua.publishing import Publisher
 from drivers.opcua.serving import LOST_WITH_THE_CONNECTION, Left, Served, check_service_level
 from drivers.opcua.session import Session
+from drivers.opcua.statistics import ServiceStatistics
 from drivers.opcua.unit_check import unit_remarks
-from edge_agent.driver import ConnectionFailed, PlannedRequest, ProbeResult, StreamingDriver
+from edge_agent.driver import (
+    ConnectionFailed,
+    Diagnostic,
+    PlannedRequest,
+    ProbeResult,
+    Responses,
+    StreamingDriver,
+)
 from edge_agent.model.batch import Batch
 from edge_agent.model.found import Recogniser
 from edge_agent.model.state import UnknownCause
@@ -57,18 +66,25 @@ class OpcuaDriver(StreamingDriver[OpcuaConnection, OpcuaEquipment, OpcuaTag]):
 
     _session: Session | None = None
     _publisher: Publisher | None = None
+    _served: Served | None = None
     _left: Left | None = None
     _turn = 0
     """Which of the redundant servers is asked now."""
     _lived = False
     """Whether there were readings before."""
 
+    def __init__(self, options: OpcuaConnection, tag_sets: Sequence[OpcuaTagSet]) -> None:
+        super().__init__(options, tag_sets)
+        self.statistics = ServiceStatistics()
+
     async def open(self) -> None:
         await self.close()
         endpoints = [self.options.endpoint, *self.options.redundant]
         endpoint = endpoints[self._turn]
         left = self._left if self._left is not None and self._left.endpoint == endpoint else None
-        session = self._session = Session(self.options.model_copy(update={"endpoint": endpoint}))
+        session = self._session = Session(
+            self.options.model_copy(update={"endpoint": endpoint}), self.statistics
+        )
         try:
             await session.open(left.ticket if left is not None else None)
             if len(endpoints) > 1:
@@ -81,6 +97,7 @@ class OpcuaDriver(StreamingDriver[OpcuaConnection, OpcuaEquipment, OpcuaTag]):
                 left.ticket = session.ticket() or left.ticket
 
     async def close(self) -> None:
+        self._served = None
         try:
             if self._publisher is not None:
                 await self._publisher.stop()
@@ -113,11 +130,29 @@ class OpcuaDriver(StreamingDriver[OpcuaConnection, OpcuaEquipment, OpcuaTag]):
                 else f"subscription {number}, published every {period * 1000:g} ms: "
                 f"{len(tag_set.tags)} of {count} monitored items",
                 tag_set.names,
+                {
+                    "items": len(tag_set.tags),
+                    **({} if self.options.poll else {"subscription": number, "publishing_s": period}),
+                },
             )
             for number, (period, tag_sets) in enumerate(self._by_period(), start=1)
             for count in (sum(len(each.tags) for each in tag_sets),)
             for tag_set in tag_sets
         ]
+
+    def requests(self) -> Sequence[PlannedRequest]:
+        served = self._served
+        if served is None:
+            return self.plan()
+        return [
+            replace(one, granted=granted) for one, granted in zip(self.plan(), served.granted(), strict=True)
+        ]
+
+    def diagnostics(self) -> Sequence[Diagnostic]:
+        return list(self.statistics.diagnostics(polled=self.options.poll))
+
+    def response_times(self) -> Sequence[Responses]:
+        return self.statistics.responses()
 
     async def probe(self) -> ProbeResult:
         session = self._opened()
@@ -140,7 +175,7 @@ class OpcuaDriver(StreamingDriver[OpcuaConnection, OpcuaEquipment, OpcuaTag]):
         left, self._left = self._left, None
         if left is not None and left.endpoint != session.endpoint:
             left = None
-        served = Served(session, self.options, self._by_period(), left)
+        served = self._served = Served(session, self.options, self._by_period(), left)
         try:
             with explained(session.endpoint):
                 await served.begin(after_gap=self._lived)

@@ -12,6 +12,7 @@ from drivers.opcua.certificates import Certificate, private_key
 from drivers.opcua.options import ServerAccess
 from drivers.opcua.policies import NONE_URI, policy_name
 from edge_agent.driver import ConnectionFailed
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.state import UnknownCause
 
 _ENCRYPTING = [
@@ -48,6 +49,7 @@ def token_policy(
             "give username and password, or user_certificate and user_key"
             if wanted == ua.UserTokenType.Anonymous
             else "log in by another of these kinds, or switch this one on at the server",
+            FailureKind.LOGIN_NOT_OFFERED,
         )
     if wanted == ua.UserTokenType.Anonymous:
         return offered[0]
@@ -62,6 +64,7 @@ def token_policy(
             f"{options.endpoint} names no way to sign the login with a user certificate that is used here: "
             f"{', '.join(map(policy_name, by_uri))}",
             "choose an endpoint with security",
+            FailureKind.LOGIN_NOT_OFFERED,
         )
     channel_encrypts = endpoint.SecurityMode == ua.MessageSecurityMode.SignAndEncrypt
     if NONE_URI in by_uri and (channel_encrypts or options.plain_password):
@@ -71,6 +74,7 @@ def token_policy(
         f"{options.endpoint} takes the password only unencrypted; it was not sent",
         "give the server a certificate and a login policy that encrypts; or, in a network that nobody else "
         "can listen to, set plain_password: true with security: none",
+        FailureKind.LOGIN_NOT_OFFERED,
     )
 
 
@@ -91,6 +95,7 @@ def user_identity(certificate: Path, key: Path) -> tuple[x509.Certificate, RSAPr
             UnknownCause.REFUSED,
             f"the login's file {file} cannot be used: {error}",
             "expected a certificate and its RSA key as PEM or DER, the key without a password",
+            FailureKind.FILES,
         ) from error
 
 

@@ -31,6 +31,9 @@ class Item:
     """Values that the server is asked to keep while it cannot send them."""
     bridged: float = math.inf
     """Seconds of interruption for which the server's queue suffices, as the server granted it."""
+    granted_sampling: float | None = None
+    """Seconds between two looks that the server granted; None before."""
+    granted_queue: int = 0
     filtered: bool = True
     """Whether a dead-band may be asked for; False once the server has refused it."""
     conversion: Conversion = AS_IS

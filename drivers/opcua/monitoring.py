@@ -53,8 +53,9 @@ class Monitor:
             code = int(result.StatusCode.value)
             if not result.StatusCode.is_bad():
                 item.monitored = result.MonitoredItemId
-                sampling = max(float(result.RevisedSamplingInterval) / 1000, item.sampling)
-                item.bridged = max(int(result.RevisedQueueSize), 1) * sampling
+                item.granted_sampling = float(result.RevisedSamplingInterval) / 1000
+                item.granted_queue = int(result.RevisedQueueSize)
+                item.bridged = max(item.granted_queue, 1) * max(item.granted_sampling, item.sampling)
             elif code in _NO_FILTER and item.filtered and _has_deadband(item):
                 item.filtered = False
                 unfiltered.append(item)

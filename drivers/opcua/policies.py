@@ -8,6 +8,7 @@ from asyncua.crypto import security_policies as library
 
 from drivers.opcua.options import ServerAccess
 from edge_agent.driver import ConnectionFailed
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.state import UnknownCause
 
 _PREFIX = "http://opcfoundation.org/UA/SecurityPolicy#"
@@ -69,6 +70,7 @@ def choose(endpoints: Sequence[ua.EndpointDescription], access: ServerAccess) ->
         f"{access.endpoint} offers no {asked or 'endpoint with security that is used here'}; "
         f"it offers: {', '.join(names) or 'nothing'}",
         _remedy(names, asked),
+        FailureKind.SECURITY_NOT_OFFERED,
     )
 
 

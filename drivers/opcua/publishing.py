@@ -1,6 +1,7 @@
 """Publish requests kept waiting at the server, and their answers in the order in which they came."""
 
 import asyncio
+import time
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ class Published(NamedTuple):
 
 class _Answer(NamedTuple):
     received_ms: int
+    took_s: float
     body: bytes
 
 
@@ -61,7 +63,9 @@ class Publisher:
         except (BadTimeout, BadRequestTimeout):
             self._ask()  # a server may tire of a request that waits
             return None
-        if publication.message.notifications:
+        keep_alive = not publication.message.notifications
+        self._session.statistics.published(answer.took_s, keep_alive=keep_alive)
+        if not keep_alive:
             self.acknowledge(publication.subscription, publication.message.sequence)
         self._ask()
         return Published(answer.received_ms, publication.subscription, publication.message)
@@ -84,5 +88,6 @@ class Publisher:
         self._waiting.append(asyncio.create_task(self._publish(request)))
 
     async def _publish(self, request: ua.PublishRequest) -> _Answer:
+        began = time.monotonic()
         body = await self._session.send(request, limit=0)
-        return _Answer(CLOCK.now_ms(), bytes(body))
+        return _Answer(CLOCK.now_ms(), time.monotonic() - began, bytes(body))

@@ -107,7 +107,7 @@ async def _of_server(place: TcpPlace, told: Discovered, limit: float) -> AsyncGe
         {"id": "commissioning", "driver": "opcua", "endpoint": url, "security": "none",
          "equipment": [{"id": "commissioning"}]}
     ).model_copy(update={"timeout": limit})  # fmt: skip
-    session = Session(options, MOST_BYTES)
+    session = Session(options, most_bytes=MOST_BYTES)
     try:
         await session.open()
         with explained(url):

@@ -20,6 +20,7 @@ from drivers.opcua.policies import POLICIES, choose, endpoint_name, policy_name
 from drivers.opcua.values import status_name
 from drivers.opcua.verification import ends_soon, verify
 from edge_agent.driver import ConnectionFailed
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.state import UnknownCause
 
 _log = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ class SecureWay:
                 f"{self.access.endpoint} does not answer to the opening of a secure channel",
                 "a slow controller needs a longer `timeout`; some say nothing to whom they do not trust: "
                 + self._accept_ours(),
+                FailureKind.SILENT,
             ) from error
         except ConnectionError as error:
             raise self._refused(
@@ -105,6 +107,7 @@ class SecureWay:
                 UnknownCause.REFUSED,
                 f"{self.access.endpoint} cannot prove that the certificate it shows is its own",
                 "find out who answers at this address",
+                FailureKind.NOT_TRUSTED,
             ) from error
 
     def confirm(self, endpoints: Sequence[ua.EndpointDescription]) -> None:
@@ -119,6 +122,7 @@ class SecureWay:
                 f"the endpoints of {self.access.endpoint} were changed on their way: the server offers "
                 f"{endpoint_name(best)}, what arrived first was {endpoint_name(self.endpoint)} at best",
                 "find out what stands between this gateway and the server",
+                FailureKind.NOT_TRUSTED,
             )
 
     async def check_again(self) -> None:
@@ -137,7 +141,9 @@ class SecureWay:
 
     def _refused(self, what: str, remedy: str = "") -> OwnCertificateRefused:
         message = f"{self.access.endpoint} {what}"
-        return OwnCertificateRefused(UnknownCause.REFUSED, message, self._accept_ours(remedy))
+        return OwnCertificateRefused(
+            UnknownCause.REFUSED, message, self._accept_ours(remedy), FailureKind.OURS_REFUSED
+        )
 
     def _accept_ours(self, remedy: str = "") -> str:
         ours = self.identity
@@ -180,6 +186,7 @@ def folder_failed(pki: Pki, error: OSError) -> ConnectionFailed:
         UnknownCause.REFUSED,
         f"the folder of certificates {pki.folder} cannot be used: {error.strerror or error}",
         "give the agent's user the right to write there, or name another folder with `pki`",
+        FailureKind.FILES,
     )
 
 

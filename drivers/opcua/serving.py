@@ -17,8 +17,9 @@ from drivers.opcua.session import Session, Ticket
 from drivers.opcua.subscription import Subscription
 from drivers.opcua.upkeep import Room
 from drivers.opcua.watch import QUIET
-from edge_agent.driver import ConnectionFailed
+from edge_agent.driver import ConnectionFailed, Detail
 from edge_agent.model.batch import Batch
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.state import UnknownCause
 
 LOST_WITH_THE_CONNECTION = {UnknownCause.UNREACHABLE, UnknownCause.TIMEOUT}
@@ -106,6 +107,14 @@ class Served:
             for number in subscription.take_fetched():
                 yield subscription.id, number
 
+    def granted(self) -> list[Detail]:
+        """What the server granted to each tag set, in their order; nothing yet of those still to come."""
+        return [
+            granted
+            for (_, tag_sets), subscription in zip(self._periods, self._kept, strict=True)
+            for granted in (subscription.granted() if subscription is not None else [{} for _ in tag_sets])
+        ]
+
     def left(self) -> Left:
         return Left(self._session.endpoint, self._session.ticket(), self._kept, self._room)
 
@@ -150,4 +159,5 @@ async def check_service_level(session: Session) -> None:
             UnknownCause.UNREACHABLE,
             f"{session.endpoint} says that it has no data now (service level {level})",
             "it is redundant: the other server is asked",
+            FailureKind.STOPPED,
         )

@@ -22,6 +22,7 @@ from drivers.opcua.identity import encrypts_password, token_policy, user_identit
 from drivers.opcua.nodes import node_id
 from drivers.opcua.options import OpcuaConnection
 from drivers.opcua.secure import OwnCertificateRefused, SecureWay, secure_ways, verify_server
+from drivers.opcua.statistics import ServiceStatistics
 from drivers.opcua.values import status_code
 
 SESSION_TIMEOUT_MS = 60_000
@@ -58,11 +59,17 @@ class Session:
     """Used once: `open`, then services, then `close`. All but `close` raise ConnectionFailed or what
     `errors.explained` turns into it."""
 
-    def __init__(self, options: OpcuaConnection, most_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        options: OpcuaConnection,
+        statistics: ServiceStatistics | None = None,
+        most_bytes: int | None = None,
+    ) -> None:
         """`most_bytes`: the connection is cut when more than that has come over it."""
         self._most_bytes = most_bytes
         self.endpoint = options.endpoint
         self.timeout = options.timeout
+        self.statistics = statistics or ServiceStatistics()
         self.namespaces: Sequence[str] = ()
         self.limits = Limits()
         self._options = options
@@ -214,7 +221,8 @@ class Session:
         protocol = self._client.uaclient.protocol
         if protocol is None:
             raise ConnectionError("not connected")
-        return await protocol.send_request(request, limit)
+        answer = protocol.send_request(request, limit)
+        return await (answer if limit == 0 else self.statistics.timed(request, answer))
 
     async def call(self, request: Any, response_type: type[R]) -> R:
         """Send a service request and decode its answer."""

@@ -25,9 +25,10 @@ from drivers.opcua.polling import read_items
 from drivers.opcua.session import Session
 from drivers.opcua.upkeep import SERVER_STATE, Room, Upkeep
 from drivers.opcua.values import STRUCTURE_UNKNOWN, Reading, status_code, status_name
-from edge_agent.driver import ConnectionFailed
+from edge_agent.driver import ConnectionFailed, Detail
 from edge_agent.model.batch import Batch
 from edge_agent.model.clock import CLOCK
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.quality import bad
 from edge_agent.model.state import UnknownCause
 
@@ -74,6 +75,8 @@ class Subscription:
         """Number of the next message; None before the first."""
         self._resumed = False
         self._interval = period
+        self._keep_alive = 0.0
+        """Seconds after which the server says by itself that the subscription stands."""
         self._silence_limit = self._silent_until = math.inf
         self._bind(session)
 
@@ -91,6 +94,27 @@ class Subscription:
     def monitored(self) -> int:
         """How many monitored items it has."""
         return sum(item.monitored is not None for item in self._items)
+
+    def granted(self) -> list[Detail]:
+        """What the server made of each tag set, in their order."""
+        return [self._granted_to(feed) for feed in self._feeds]
+
+    def _granted_to(self, feed: Feed) -> Detail:
+        items = self._items_of.get(feed, [])
+        monitored = self._standing(feed)
+        polled = sum(item.polled for item in items)
+        told: dict[str, str | int | float] = {}
+        if self.id:
+            told |= {"publishing_s": self._interval, "keep_alive_s": self._keep_alive}
+            told |= {"monitored": len(monitored)}
+        if monitored:
+            told["sampling_s"] = _span(item.granted_sampling or 0.0 for item in monitored)
+            told["queue"] = _span(item.granted_queue for item in monitored)
+        if polled:
+            told["polled"] = polled
+        if lost := len(items) - len(monitored) - polled:
+            told["lost"] = lost
+        return told
 
     def take_fetched(self) -> list[int]:
         """Numbers of messages that came outside the publish responses since the last call."""
@@ -168,7 +192,9 @@ class Subscription:
         if now > self._silent_until:
             self.ended = True
             raise ConnectionFailed(
-                UnknownCause.TIMEOUT, f"{self._session.endpoint} no longer publishes the subscription"
+                UnknownCause.TIMEOUT,
+                f"{self._session.endpoint} no longer publishes the subscription",
+                kind=FailureKind.SUBSCRIPTION_LOST,
             )
         if await self._model_changes.happened():
             await self._upkeep.find_anew(self._items)
@@ -200,7 +226,8 @@ class Subscription:
         self.id = int(answer.SubscriptionId)
         self._bind(self._session)
         self._interval = answer.RevisedPublishingInterval / 1000
-        self._silence_limit = self._interval * answer.RevisedMaxKeepAliveCount + self._session.timeout + 1.0
+        self._keep_alive = self._interval * answer.RevisedMaxKeepAliveCount
+        self._silence_limit = self._keep_alive + self._session.timeout + 1.0
 
     def _start_watching(self, hold: float) -> None:
         now = time.monotonic()
@@ -223,6 +250,7 @@ class Subscription:
                     UnknownCause.PROTOCOL_ERROR,
                     f"{self._session.endpoint} ended the subscription "
                     f"({status_name(notification.Status.value)})",
+                    kind=FailureKind.SUBSCRIPTION_LOST,
                 )
 
     def _take_changes(self, changes: Changes) -> None:
@@ -350,6 +378,12 @@ class Subscription:
 
     def _standing(self, feed: Feed) -> list[Item]:
         return [item for item in self._items_of[feed] if item.monitored is not None]
+
+
+def _span(values: Iterable[float]) -> str | float:
+    """`0.1`, or `0.1 – 0.5` where they differ."""
+    found = sorted(set(values))
+    return found[0] if len(found) == 1 else f"{found[0]:g} – {found[-1]:g}"
 
 
 def _after(number: int) -> int:

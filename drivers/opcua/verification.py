@@ -10,6 +10,7 @@ from drivers.opcua.certificates import Certificate, today
 from drivers.opcua.pki import Pki, default_folder
 from drivers.opcua.policies import MIN_KEY_BITS
 from edge_agent.driver import ConnectionFailed
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.state import UnknownCause
 
 ENDS_SOON = timedelta(days=30)
@@ -118,4 +119,4 @@ def _normal(host: str) -> str:
 
 
 def _refused(message: str, remedy: str) -> ConnectionFailed:
-    return ConnectionFailed(UnknownCause.REFUSED, message, remedy)
+    return ConnectionFailed(UnknownCause.REFUSED, message, remedy, FailureKind.NOT_TRUSTED)

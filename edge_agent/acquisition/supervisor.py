@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
+from edge_agent.acquisition.asking import Nap, Outcome, Question, of_batch
 from edge_agent.acquisition.diagnostics import Crossing, LimitWatch
+from edge_agent.acquisition.failures import driver_fault, incomplete_within, not_open_within
 from edge_agent.acquisition.schedule import Schedule
 from edge_agent.driver import (
     AnyDriver,
@@ -22,6 +24,7 @@ from edge_agent.driver import (
 )
 from edge_agent.model.backoff import Backoff
 from edge_agent.model.batch import Batch
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
 from edge_agent.model.state import UnknownCause
 
@@ -35,6 +38,10 @@ neighbours on the same line no more than that."""
 CLOSE_LIMIT_S = 5.0
 LOOK_EVERY_S = 60.0
 """How often diagnostics are compared with their limits."""
+ASK_LIMIT_TIMEOUTS = 8
+"""So many time limits of one answer it may take to ask at somebody's wish: to open, to wait for a turn, to
+be answered; and `ASK_LIMIT_S` at most."""
+ASK_LIMIT_S = 30.0
 SLOT_S = 0.05
 """Connections take turns in slots of this length: a handful asked together cost one wake-up, and a hundred
 are still not asked in the same instant."""
@@ -109,6 +116,9 @@ class ConnectionSupervisor:
         self._phase = phase
         self._backoff = Backoff(RECONNECT_FIRST_S, RECONNECT_LIMIT_S)
         self._told: dict[str, tuple[UnknownCause, str]] = {}
+        self._nap = Nap()
+        self._question: Question | None = None
+        """What somebody wants to know now, and waits for."""
 
     async def run(self) -> None:
         """Keep the connection working. Ends only by cancellation, and has then closed."""
@@ -118,6 +128,48 @@ class ConnectionSupervisor:
                 await self._keep_up()
             finally:
                 watch.cancel()
+                self._answer_question(
+                    ConnectionFailed(
+                        UnknownCause.DISABLED, "the connection is no longer served", kind=FailureKind.CUT
+                    )
+                )
+
+    async def ask(self) -> Outcome:
+        """Ask the other side once, now. Never opens a connection beside the running one.
+
+        If it is open, one equipment is read in between (the one that failed last, if one does), or a server
+        that streams is asked who it is. If it is not, it is opened at once instead of after its pause. Calls
+        are never concurrent.
+        """
+        question = Question()
+        limit = min(ASK_LIMIT_TIMEOUTS * self.driver.options.timeout, ASK_LIMIT_S)
+        try:
+            async with asyncio.timeout(limit):
+                if not self._streams_open:
+                    self._question = question
+                    self._nap.wake()
+                    outcome = await question.outcome
+                    if outcome.error is not None or isinstance(self.driver, PolledDriver):
+                        return outcome
+                identity = (await self.driver.probe()).identity
+                return Outcome("probe", question.took_ms, identity=identity)
+        except TimeoutError:
+            return Outcome("open", question.took_ms, incomplete_within(self.id, limit))
+        except DriverError as error:
+            return Outcome("probe", question.took_ms, error)
+        except Exception as error:
+            log.exception("connection %s: fault in driver %s", self.id, self.driver.options.driver)
+            return Outcome("probe", question.took_ms, driver_fault(error))
+        finally:
+            self._question = None
+
+    @property
+    def _streams_open(self) -> bool:
+        return self.open and not isinstance(self.driver, PolledDriver)
+
+    async def _rest(self, seconds: float) -> None:
+        """Sleep, unless somebody wants to know something now."""
+        await self._nap.sleep(0.0 if self._question is not None else seconds)
 
     async def _keep_up(self) -> None:
         """Open, serve, close, wait, and again."""
@@ -130,10 +182,10 @@ class ConnectionSupervisor:
             except Exception as error:
                 # A fault in one driver must not end the agent; it is shown as what it is.
                 log.exception("connection %s: fault in driver %s", self.id, self.driver.options.driver)
-                self._lost(ConnectionFailed(UnknownCause.PROTOCOL_ERROR, f"fault in the driver: {error!r}"))
+                self._lost(driver_fault(error))
             finally:
                 await self._close()
-            await asyncio.sleep(self._backoff.next())
+            await self._rest(self._backoff.next())
 
     async def _open(self) -> None:
         limit = 2 * self.driver.options.timeout
@@ -141,7 +193,7 @@ class ConnectionSupervisor:
             async with asyncio.timeout(limit):
                 await self.driver.open()
         except TimeoutError as error:
-            raise ConnectionFailed(UnknownCause.UNREACHABLE, f"no connection within {limit:g} s") from error
+            raise not_open_within(limit) from error
         self.statistics.opened += 1
         self.open = True
         if "" in self._told:
@@ -164,10 +216,14 @@ class ConnectionSupervisor:
             await self._follow(cast(AnyStreaming, self.driver).stream())
 
     async def _follow(self, stream: AsyncGenerator[Batch, None]) -> None:
+        if self._question is not None:
+            self._question.answer(Outcome("open", self._question.took_ms))
         async with aclosing(stream) as batches:
             async for batch in batches:
                 self._take(batch)
-        raise ConnectionFailed(UnknownCause.PROTOCOL_ERROR, "the stream ended")
+        raise ConnectionFailed(
+            UnknownCause.PROTOCOL_ERROR, "the stream ended", kind=FailureKind.SUBSCRIPTION_LOST
+        )
 
     async def _poll(self, driver: AnyPolled) -> None:
         loop = asyncio.get_running_loop()
@@ -179,15 +235,44 @@ class ConnectionSupervisor:
         missed_before = self.statistics.missed_ticks
         while True:
             due, tag_set = schedule.next()
-            await asyncio.sleep(due - loop.time())
+            await self._rest(due - loop.time())
+            if self._question is not None:
+                await self._answer(self._question, driver, limits, parking)
+                continue
             equipment = tag_set.equipment.id
             if not parking.parked(equipment, loop.time()):
-                if await self._read(driver, tag_set, limits[tag_set]):
-                    parking.answered(equipment)
-                else:
-                    parking.failed(equipment, loop.time())
+                await self._read_in_turn(driver, tag_set, limits, parking)
             schedule.done(loop.time())
             self.statistics.missed_ticks = missed_before + schedule.missed
+
+    async def _read_in_turn(
+        self, driver: AnyPolled, tag_set: AnyTagSet, limits: Mapping[AnyTagSet, float], parking: _Parking
+    ) -> Batch | EquipmentFailed:
+        equipment = tag_set.equipment.id
+        read = await self._read(driver, tag_set, limits[tag_set])
+        if isinstance(read, EquipmentFailed):
+            parking.failed(equipment, asyncio.get_running_loop().time())
+        else:
+            parking.answered(equipment)
+        return read
+
+    async def _answer(
+        self,
+        question: Question,
+        driver: AnyPolled,
+        limits: Mapping[AnyTagSet, float],
+        parking: _Parking,
+    ) -> None:
+        """Read one tag set beside the schedule: of an equipment that fails, if one does."""
+        failing = (one for one in driver.tag_sets if one.equipment.id in self._told)
+        tag_set = next(failing, driver.tag_sets[0])
+        asked = Question()
+        read = await self._read_in_turn(driver, tag_set, limits, parking)
+        if isinstance(read, EquipmentFailed):
+            question.answer(Outcome("read", asked.took_ms, read, tag_set.equipment.id))
+        else:
+            question.answer(of_batch(read, asked.took_ms))
+        self._question = None
 
     def _read_limits(self, driver: AnyPolled) -> dict[AnyTagSet, float]:
         """An outer limit for each read: the driver keeps its own per request, this one catches a driver
@@ -199,25 +284,23 @@ class ConnectionSupervisor:
             for tag_set in driver.tag_sets
         }
 
-    async def _read(self, driver: AnyPolled, tag_set: AnyTagSet, limit: float) -> bool:
+    async def _read(self, driver: AnyPolled, tag_set: AnyTagSet, limit: float) -> Batch | EquipmentFailed:
         equipment = tag_set.equipment.id
         try:
             async with asyncio.timeout(limit):
                 batch = await driver.read(tag_set)
         except TimeoutError as error:
-            raise ConnectionFailed(
-                UnknownCause.TIMEOUT, f"{equipment}: no complete answer within {limit:g} s"
-            ) from error
+            raise incomplete_within(equipment, limit) from error
         except EquipmentFailed as error:
             if self._changed(equipment, error):
                 log.warning("connection %s: %s: %s", self.id, equipment, _text(error))
                 self._sink.equipment_failed(self.id, equipment, error)
-            return False
+            return error
         if equipment in self._told:
             del self._told[equipment]
             log.warning("connection %s: %s answers again", self.id, equipment)
         self._take(batch)
-        return True
+        return batch
 
     def _take(self, batch: Batch) -> None:
         self._backoff.reset()
@@ -226,9 +309,15 @@ class ConnectionSupervisor:
 
     def _lost(self, error: DriverError) -> None:
         self.statistics.failures += 1
+        self._answer_question(error)
         if self._changed("", error):
             log.warning("connection %s: %s", self.id, _text(error))
             self._sink.lost(self.id, error)
+
+    def _answer_question(self, error: DriverError) -> None:
+        if self._question is not None:
+            self._question.answer(Outcome("open", self._question.took_ms, error))
+            self._question = None
 
     def diagnostics(self) -> Sequence[Diagnostic]:
         """What the driver counts; nothing if it fails at that, or counts what is no number."""

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_agent.acquisition.link import LinkTracker
-from edge_agent.cli.trial import Answer, Trial, try_connections
+from edge_agent.acquisition.trial import Answer, Trial, try_connections
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site, tag_sets

@@ -12,13 +12,14 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from edge_agent.cli.trial import Trial, try_connections
+from edge_agent.acquisition.trial import Trial, try_connections
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
 from edge_agent.doctor import certificates, host, kept, network
 from edge_agent.doctor.bundle import write_bundle
 from edge_agent.doctor.finding import Finding, Level, good, wrong
 from edge_agent.words import Words
+from edge_agent.words.failures import failure_of
 
 EXIT_WRONG = 1
 CONFIGURATION = Words("配置", "configuration")
@@ -109,9 +110,8 @@ def _of_trial(trial: Trial) -> Iterator[Finding]:
     name = trial.connection.id
     about = Words(f"连接 {name}", f"connection {name}")
     for subject, error in trial.failures:
-        remedy = Words(error.remedy, error.remedy) if error.remedy else None
         text = str(error) if subject in (name, "") or subject in str(error) else f"{subject}: {error}"
-        yield Finding(Level.WRONG, about, text, remedy)
+        yield wrong(about, text, failure_of(error.kind or "", error.cause).todo)
     missing = [
         f"{equipment.id}/{tag.id} ({flaw})"
         for equipment in trial.connection.equipment
@@ -146,8 +146,7 @@ def _show(console: Console, one: Finding) -> None:
     line.append(one.text)
     console.print(line, soft_wrap=True)
     if one.remedy is not None:
-        remedy = one.remedy.zh if one.remedy.zh == one.remedy.en else one.remedy.both
-        console.print(Text(f"    → {remedy}", style), soft_wrap=True)
+        console.print(Text(f"    → {one.remedy.zh}\n      {one.remedy.en}", style), soft_wrap=True)
 
 
 def _sum_up(console: Console, findings: Sequence[Finding]) -> None:

@@ -12,6 +12,7 @@ _OWN = (
     "check",
     "doctor",
     "schema",
+    "top",
     "demo",
     "simulate",
     "init",

@@ -7,28 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_agent.agent import Agent
+from edge_agent.cli.marks import LINK_STYLES, STATE_MARKS
 from edge_agent.cli.words import counts_text, rate_text
 from edge_agent.indicators.accounts import Account
 from edge_agent.machines import EquipmentView
-from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState
 from edge_agent.words import LINKS, STATES
-
-_STATES = {
-    MachineState.RUNNING: ("●", "green"),
-    MachineState.IDLE: ("○", "yellow"),
-    MachineState.SETUP: ("◆", "cyan"),
-    MachineState.ALARM: ("▲", "bold red"),
-    MachineState.OFF: ("■", "bright_black"),
-    MachineState.UNKNOWN: ("?", "magenta"),
-}
-_LINKS = {
-    LinkLevel.REGISTERED: "bright_black",
-    LinkLevel.REACHABLE: "yellow",
-    LinkLevel.DATA_VALID: "cyan",
-    LinkLevel.LIVE: "green",
-}
-
 
 WIDE = 145
 """Columns of a terminal in which everything has its place."""
@@ -38,7 +22,7 @@ NARROW_CAUSE = 22
 
 def live_table(agent: Agent, width: int) -> RenderableType:
     """What the agent knows now, for a terminal of `width` columns; a narrow one leaves names out."""
-    return Group(machines_and_rates(agent, width), _delivery(agent))
+    return Group(machines_and_rates(agent, width), _delivery(agent), *of_journal(agent))
 
 
 def machines_and_rates(agent: Agent, width: int) -> RenderableType:
@@ -59,13 +43,13 @@ def _machines(views: list[EquipmentView], *, wide: bool) -> Table:
         table.add_column("今日运行 ran today", justify="right", no_wrap=True, min_width=18)
     for view in views:
         state = view.state.state
-        mark, style = _STATES[state]
+        mark, style = STATE_MARKS[state]
         table.add_row(
             view.equipment.id,
             *((view.equipment.name, view.equipment.workshop) if wide else ()),
             Text(f"{mark} {STATES[state].both}", style),
             view.state.cause,
-            Text(LINKS[view.link].both, _LINKS[view.link]),
+            Text(LINKS[view.link].both, LINK_STYLES[view.link]),
             "-" if view.age_ms is None else f"{view.age_ms / 1000:.1f} s",
             *((_ran(view.today),) if wide else ()),
         )
@@ -114,3 +98,18 @@ def _delivery(agent: Agent) -> Table:
             f"{uplink.statistics.readings_acknowledged}/{agent.readings}",
         )
     return table
+
+
+def of_journal(agent: Agent) -> list[RenderableType]:
+    """What is lost or will be, in a line; nothing while all is well."""
+    journal = agent.journal
+    said = [
+        text
+        for holds, text in (
+            (journal.dropped, f"丢弃 given up: {journal.dropped}"),
+            (journal.over_limit, "超过容量上限 over its limit"),
+            (journal.failure, f"写入失败 cannot write: {journal.failure}"),
+        )
+        if holds
+    ]
+    return [Text(f"日志队列 journal: {', '.join(said)}", "bold red")] if said else []

@@ -28,8 +28,10 @@ from edge_agent.console.service import Service
 from edge_agent.console.shared import Shared
 from edge_agent.console.sign_in import CSRF_HEADER, STREAM_PATH, Identity, Refused, SignIn
 from edge_agent.console.snapshot import Snapshots
+from edge_agent.console.trying import Trying
 from edge_agent.console.views import (
     ConnectionView,
+    EventView,
     IndicatorDetail,
     IndicatorView,
     JournalView,
@@ -43,7 +45,6 @@ from edge_agent.console.views import (
     StatementView,
     UplinkView,
 )
-from edge_agent.contract.messages import Event
 from edge_agent.indicators.periods import local_day
 from edge_agent.looking import NoHistoryError
 from edge_agent.model.clock import CLOCK
@@ -106,7 +107,8 @@ class Api:
                 self._statements,
             ),
             (Endpoint("/register", "The asset register in force", RegisterView), self._register),
-            (Endpoint("/events", "The newest events", list[Event]), self._events),
+            (Endpoint("/events", "The newest events", list[EventView]), self._events),
+            *Trying(snapshots).answers(),
             *service.answers(),
             *self._sign_in_answers(),
         ]
@@ -182,10 +184,13 @@ class Api:
         equipment, site = request.path_params["id"], self._snapshots.site
         if equipment not in site.register.by_id:
             raise ProblemError(404, "no such equipment in the register")
-        today = local_day(CLOCK.now_ms(), ZoneInfo(site.gateway.timezone))
-        day = _day_of(request.query_params.get("date"), today)
+        day = _day_of(request.query_params.get("date"), self._today())
         async with self._looks:
             return await asyncio.to_thread(machine_day, site, equipment, day)
+
+    def _today(self) -> date:
+        """By the site's clocks."""
+        return local_day(CLOCK.now_ms(), ZoneInfo(self._snapshots.site.gateway.timezone))
 
     async def _connections(self, _: Request) -> list[ConnectionView]:
         return self._snapshots.connections()
@@ -212,7 +217,7 @@ class Api:
     async def _register(self, _: Request) -> RegisterView:
         return self._snapshots.register()
 
-    async def _events(self, _: Request) -> list[Event]:
+    async def _events(self, _: Request) -> list[EventView]:
         return self._snapshots.events()
 
     # Signing in and out.

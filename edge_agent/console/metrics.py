@@ -1,10 +1,17 @@
 """/metrics, for Prometheus. Labels are bounded by the configuration, the register and the definitions."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from edge_agent.console.snapshot import Snapshots
@@ -12,6 +19,7 @@ from edge_agent.console.views import ConnectionView, IndicatorView, MachineView
 from edge_agent.driver import ANSWERS, REQUESTS
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.link import LinkLevel
+from edge_agent.model.response_times import BUCKETS_S
 from edge_agent.model.state import MachineState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -138,6 +146,11 @@ class AgentMetrics(Collector):
         yield _counter(
             "journal_dropped_records", "Records given up because the disk refused them", journal.dropped
         )
+        yield _gauge(
+            "journal_over_limit",
+            "Whether what must not be thinned is more than the limit of the journal",
+            journal.over_limit,
+        )
         yield _gauge("journal_failed", "Whether the last write failed", journal.failure is not None)
         yield _gauge("journal_size_bytes", "Size of the journal on disk", journal.size_bytes)
         yield _counter("readings", "Readings taken, derived totals among them", self._snapshots.readings)
@@ -187,7 +200,13 @@ def _diagnostics(connections: list[ConnectionView]) -> Iterator[Metric]:
         "Time from request to answer that this percentage of the latest answers kept within",
         labels=[*of, "percentile"],
     )
+    durations = HistogramMetricFamily(
+        "edge_agent_request_duration_seconds", "Time from request to answer", labels=[*of, "request"]
+    )
     for connection in connections:
+        for times in connection.responses:
+            labels = [connection.id, times.subject, times.request]
+            durations.add_metric(labels, _buckets(times.counts), times.sum_s)
         for one in connection.diagnostics:
             labels = [connection.id, one.subject]
             if one.name == REQUESTS:
@@ -202,7 +221,13 @@ def _diagnostics(connections: list[ConnectionView]) -> Iterator[Metric]:
                 response.add_metric([*labels, _PERCENTILES[one.name]], one.value / 1000)
             elif not one.unit:
                 errors.add_metric([*labels, one.name], one.value)
-    yield from (requests, answers, errors, bytes_, load, response)
+    yield from (requests, answers, errors, bytes_, load, response, durations)
+
+
+def _buckets(counts: Sequence[int]) -> list[tuple[str, float]]:
+    """Upper bounds with how many are below, as Prometheus wants them."""
+    bounds = [*map(str, BUCKETS_S), "+Inf"]
+    return list(zip(bounds, accumulate(counts), strict=True))
 
 
 def _gauge(name: str, help_text: str, value: float) -> Metric:

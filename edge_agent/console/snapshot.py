@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 
 from edge_agent import __version__
 from edge_agent.acquisition.supervisor import ConnectionStatistics, ConnectionSupervisor
-from edge_agent.config.site import Site
+from edge_agent.config.site import Site, tag_sets
 from edge_agent.console.views import (
+    ConnectionDetail,
     ConnectionView,
     CountedView,
     DiagnosticView,
+    EventView,
     GatewayView,
     IndicatorDetail,
     IndicatorView,
@@ -24,11 +26,15 @@ from edge_agent.console.views import (
     MachineView,
     Overview,
     RegisterView,
+    RequestView,
+    ResponseView,
     TagView,
+    TroubleView,
     UplinkView,
 )
-from edge_agent.console.watch import EVENTS_KEPT, Reading, Watch
+from edge_agent.console.watch import EVENTS_KEPT, Reading, Trouble, Watch
 from edge_agent.contract.messages import Event, Statements
+from edge_agent.driver import AnyDriver, PlannedRequest, Responses, load_driver
 from edge_agent.figures import Figures
 from edge_agent.indicators.accounts import Account
 from edge_agent.indicators.calculate import Calculator
@@ -40,7 +46,10 @@ from edge_agent.model.equipment import Equipment
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions, total_id
 from edge_agent.model.quality import QualityLevel
+from edge_agent.model.response_times import BUCKETS_S
 from edge_agent.model.state import MachineState, StateWithCause
+from edge_agent.words.events import SAID_IN_FULL, event_of
+from edge_agent.words.failures import failure_of
 
 EVENTS_SHOWN = 12
 
@@ -107,6 +116,8 @@ class Snapshots:
         self._looked_up: Site | None = None
         """For which configuration `_served` was looked up."""
         self._served: dict[str, tuple[ConnectionOptions, EquipmentOptions]] = {}
+        self._switched_off: dict[str, tuple[ConnectionOptions, AnyDriver]] = {}
+        """Drivers that only say what they would ask for, with the options that they were made of."""
 
     @property
     def site(self) -> Site:
@@ -145,7 +156,7 @@ class Snapshots:
             uplinks=self.uplinks(),
             journal=self.journal(),
             readings=self.readings,
-            events=self._watch.newest_events(EVENTS_SHOWN),
+            events=[_event(one) for one in self._watch.newest_events(EVENTS_SHOWN)],
         )
 
     def gateway(self) -> GatewayView:
@@ -184,8 +195,13 @@ class Snapshots:
             since_ms=view.since_ms,
             link=view.link.label,
             age_ms=view.age_ms,
+            failure=self._failure(equipment.id, served[0].id) if served is not None else "",
             today=_by_state(view.today),
         )
+
+    def _failure(self, equipment: str, connection: str) -> str:
+        found = (self._watch.trouble_of_connection(connection), self._watch.trouble_of_equipment(equipment))
+        return next((one.kind or one.cause for one in found if one is not None and one.over_ms is None), "")
 
     def machine(self, equipment: str) -> MachineDetail | None:
         """None if there is no such equipment in the register."""
@@ -202,8 +218,10 @@ class Snapshots:
             driver=connection.driver if connection is not None else "",
             period_s=connection.period if connection is not None else None,
             tags=_tags(options, self._watch.readings(equipment)) if options is not None else (),
-            trouble=self._watch.trouble_of_equipment(equipment),
-            connection_trouble=self._watch.trouble_of_connection(connection.id) if connection else None,
+            trouble=_trouble(self._watch.trouble_of_equipment(equipment)),
+            connection_trouble=(
+                _trouble(self._watch.trouble_of_connection(connection.id)) if connection else None
+            ),
             counted=self._counted(equipment),
         )
 
@@ -220,9 +238,11 @@ class Snapshots:
         return [self._connection(one, diagnostics) for one in self.site.connections]
 
     def _connection(self, options: ConnectionOptions, diagnostics: bool) -> ConnectionView:
-        supervisor = next((one for one in self._agent.supervisors if one.id == options.id), None)
+        supervisor = self.supervisor_of(options.id)
         statistics = supervisor.statistics if supervisor is not None else ConnectionStatistics()
-        figures = supervisor.driver.diagnostics() if supervisor is not None and diagnostics else ()
+        told = supervisor is not None and diagnostics
+        figures = supervisor.diagnostics() if supervisor is not None and told else ()
+        responses = supervisor.driver.response_times() if supervisor is not None and told else ()
         return ConnectionView(
             id=options.id,
             driver=options.driver,
@@ -235,9 +255,38 @@ class Snapshots:
             failures=statistics.failures,
             reads=statistics.reads,
             missed_ticks=statistics.missed_ticks,
-            trouble=self._watch.trouble_of_connection(options.id),
+            trouble=_trouble(self._watch.trouble_of_connection(options.id)),
             diagnostics=[DiagnosticView(one.subject, one.name, one.value, one.unit) for one in figures],
+            responses=[_response(one) for one in responses],
         )
+
+    def connection(self, name: str) -> ConnectionDetail | None:
+        """None if there is no such connection in the configuration."""
+        options = self.options_of(name)
+        if options is None:
+            return None
+        supervisor = self.supervisor_of(name)
+        driver = supervisor.driver if supervisor is not None else self._driver_of(options)
+        return ConnectionDetail(
+            connection=self._connection(options, diagnostics=True),
+            requests=[_request(one) for one in driver.requests()],
+            bounds_s=BUCKETS_S,
+        )
+
+    def options_of(self, connection: str) -> ConnectionOptions | None:
+        return next((one for one in self.site.connections if one.id == connection), None)
+
+    def supervisor_of(self, connection: str) -> ConnectionSupervisor | None:
+        """None of a connection that is switched off."""
+        return next((one for one in self._agent.supervisors if one.id == connection), None)
+
+    def _driver_of(self, options: ConnectionOptions) -> AnyDriver:
+        """One that only says what it would ask for."""
+        made_of, driver = self._switched_off.get(options.id, (None, None))
+        if driver is None or made_of is not options:
+            driver = load_driver(options.driver)(options, tag_sets(options))
+            self._switched_off[options.id] = (options, driver)
+        return driver
 
     def uplinks(self) -> list[UplinkView]:
         journal = self._agent.journal
@@ -263,6 +312,7 @@ class Snapshots:
             appended=journal.appended,
             recorded=journal.recorded,
             dropped=journal.dropped,
+            over_limit=journal.over_limit,
             failure=journal.failure,
             size_bytes=_size(self.site.data_dir / "journal.db"),
             depth={one.id: journal.depth(one.id) for one in self._agent.uplinks},
@@ -311,9 +361,9 @@ class Snapshots:
             figures=[one for one in figures if lines or one.scope.level != "line"],
         )
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[EventView]:
         """The newest first."""
-        return self._watch.newest_events(EVENTS_KEPT)
+        return [_event(one) for one in self._watch.newest_events(EVENTS_KEPT)]
 
     def register(self) -> RegisterView:
         register = self.site.register
@@ -324,6 +374,47 @@ class Snapshots:
             equipment=register.equipment,
             processes=register.processes,
         )
+
+
+def _trouble(trouble: Trouble | None) -> TroubleView | None:
+    if trouble is None:
+        return None
+    said = failure_of(trouble.kind, trouble.cause)
+    return TroubleView(
+        time_ms=trouble.time_ms,
+        over_ms=trouble.over_ms,
+        cause=trouble.cause,
+        kind=trouble.kind,
+        text=said.what.by_language,
+        todo=said.todo.by_language,
+        message=trouble.message,
+        remedy=trouble.remedy,
+    )
+
+
+def _event(event: Event) -> EventView:
+    said = event_of(event.kind, event.detail)
+    return EventView(
+        time=event.time,
+        kind=event.kind,
+        subject=event.subject,
+        message=event.message,
+        more="" if event.kind in SAID_IN_FULL else event.message,
+        detail=event.detail,
+        text=said.what.by_language,
+        todo=said.todo.by_language,
+    )
+
+
+def _request(one: PlannedRequest) -> RequestView:
+    return RequestView(one.equipment, one.period, one.what, list(one.tags), one.detail, one.granted)
+
+
+def _response(one: Responses) -> ResponseView:
+    times = one.times
+    return ResponseView(
+        one.subject, one.request, list(times.counts), times.sum_s, times.quantile(0.5), times.quantile(0.99)
+    )
 
 
 def _counts(found: Iterable[str], names: Sequence[str]) -> dict[str, int]:

@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edge_agent.console.watch import Trouble
 from edge_agent.contract.messages import (
     AlarmTime,
     DefinitionReference,
     EquipmentEvidence,
-    Event,
     Figure,
     ProcessEvidence,
     StateTime,
@@ -36,7 +34,8 @@ class GatewayView:
 @dataclass(frozen=True, slots=True)
 class MachineView:
     """One equipment as it is now. `today`: time since midnight by state. `connection`: empty if none is
-    configured. `age_ms`: since its newest batch, null before the first."""
+    configured. `age_ms`: since its newest batch, null before the first. `failure`: a fixed word for what is
+    wrong with it or its connection now, empty if nothing is."""
 
     id: str
     name: str
@@ -50,7 +49,42 @@ class MachineView:
     since_ms: int
     link: str
     age_ms: int | None
+    failure: str
     today: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleView:
+    """What went wrong last with a connection or an equipment; `over_ms` is null while it is so.
+
+    `text` says what that means and `todo` what to do about it, by language (`zh`, `en`); `message` and
+    `remedy` are the driver's own words. `kind` is empty if the driver has no fixed word for it.
+    """
+
+    time_ms: int
+    over_ms: int | None
+    cause: str
+    kind: str
+    text: Mapping[str, str]
+    todo: Mapping[str, str]
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """An event. `text` says what it means and `todo` what to do about it, by language (`zh`, `en`); both are
+    empty for a kind that has no words. `message` and `detail` are as it is sent; `more` is the message where
+    it says more than `text`."""
+
+    time: int
+    kind: str
+    subject: str
+    message: str
+    more: str
+    detail: Mapping[str, str | int | float | bool]
+    text: Mapping[str, str]
+    todo: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +120,8 @@ class MachineDetail:
     driver: str
     period_s: float | None
     tags: Sequence[TagView]
-    trouble: Trouble | None
-    connection_trouble: Trouble | None
+    trouble: TroubleView | None
+    connection_trouble: TroubleView | None
     counted: Sequence[CountedView]
 
 
@@ -155,6 +189,33 @@ class DiagnosticView:
 
 
 @dataclass(frozen=True, slots=True)
+class ResponseView:
+    """How long answers took since the start. `counts`: how many fell into each bucket; the bounds of the
+    buckets are in `/connections/{id}`, and the last count is for those above all of them. `p50_s` and `p99_s`
+    are of the latest 512."""
+
+    subject: str
+    request: str
+    counts: Sequence[int]
+    sum_s: float
+    p50_s: float | None
+    p99_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """One request that is made again and again: `detail` is what was asked for, `granted` what the other side
+    made of it; names that end with `_s` are seconds."""
+
+    equipment: str
+    period_s: float
+    what: str
+    tags: Sequence[str]
+    detail: Mapping[str, str | int | float]
+    granted: Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionView:
     """One endpoint. Counts are since the start of the agent."""
 
@@ -169,8 +230,35 @@ class ConnectionView:
     failures: int
     reads: int
     missed_ticks: int
-    trouble: Trouble | None
+    trouble: TroubleView | None
     diagnostics: Sequence[DiagnosticView]
+    responses: Sequence[ResponseView]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionDetail:
+    """One endpoint with its requests. `bounds_s`: upper bounds of the buckets of response times."""
+
+    connection: ConnectionView
+    requests: Sequence[RequestView]
+    bounds_s: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedView:
+    """What came of testing a connection. `equipment`: which one was read, empty if none was. `text` says what
+    came of it and `todo` what to do about it, by language (`zh`, `en`); `message` has the driver's own words
+    if it failed."""
+
+    time_ms: int
+    connection: str
+    holds: bool
+    equipment: str
+    took_ms: float
+    text: Mapping[str, str]
+    todo: Mapping[str, str]
+    message: str
+    identity: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +280,13 @@ class UplinkView:
 @dataclass(frozen=True, slots=True)
 class JournalView:
     """The durable queue. Counts are records since the start; `dropped` were given up because the disk
-    refused them. `failure` says why the last write failed, null if it succeeded."""
+    refused them. `failure` says why the last write failed, null if it succeeded. `over_limit`: what must not
+    be thinned is more than the limit."""
 
     appended: int
     recorded: int
     dropped: int
+    over_limit: bool
     failure: str | None
     size_bytes: int
     depth: Mapping[str, int]
@@ -248,6 +338,30 @@ class StatementView:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedView:
+    """One statement that was verified. `wrong`: kinds of checks that it fails, none if it is right."""
+
+    number: int
+    wrong: Sequence[str]
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationView:
+    """The statements of a month, verified from their evidence, signatures and chain. `checks`: how many were
+    made of each kind; `texts`: what is wrong with all of it together; `left`: what could not be checked."""
+
+    time_ms: int
+    month: str
+    took_ms: int
+    holds: bool
+    statements: Sequence[CheckedView]
+    checks: Mapping[str, int]
+    texts: Sequence[str]
+    left: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterView:
     """The asset register in force."""
 
@@ -272,7 +386,7 @@ class Overview:
     uplinks: Sequence[UplinkView]
     journal: JournalView
     readings: int
-    events: Sequence[Event]
+    events: Sequence[EventView]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What went wrong last with a connection or an equipment; `over_ms` is None while it is so."""
+    """What went wrong last with a connection or an equipment; `over_ms` is None while it is so.
+
+    `kind`: a fixed word for it, empty if the driver has none.
+    """
 
     time_ms: int
     cause: str
+    kind: str
     message: str
     remedy: str
     over_ms: int | None = None
@@ -108,7 +112,8 @@ class Watch:
 
     def _failed(self, connection: str, subject: str, error: DriverError, now_ms: int) -> None:
         self.outages[connection, error.cause.value] += 1
-        self._troubles[subject] = Trouble(now_ms, error.cause.value, str(error), error.remedy)
+        kind = error.kind.value if error.kind is not None else ""
+        self._troubles[subject] = Trouble(now_ms, error.cause.value, kind, str(error), error.remedy)
 
     def _over(self, subject: str, now_ms: int) -> None:
         trouble = self._troubles.get(subject)

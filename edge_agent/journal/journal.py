@@ -77,6 +77,8 @@ class Journal:
         self.readings_recorded = 0
         self.dropped = 0
         """Records given up because the disk refused them for too long."""
+        self.over_limit = False
+        """Whether what must not be thinned is more than the limit."""
         self.failure: str | None = None
         """Why the last commit failed; None when it succeeded."""
 
@@ -302,6 +304,7 @@ class Journal:
         """Note what the store says; nothing is being written now."""
         self._last = {name: cursor.last_seq for name, cursor in self._store.cursors.items()}
         self._kept = dict(self._store.newest)
+        self.over_limit = self._store.over_limit
         self._gaps = {name: list(gaps) for name, gaps in self._store.gaps.items()}
 
     def _failed(self, message: str) -> None:

@@ -112,6 +112,10 @@ class StatementArchive:
             schema, kind, from_ms, to_ms, subject,
         )  # fmt: skip
 
+    def within(self, schema: str, from_ms: int, to_ms: int) -> Iterator[Kept]:
+        """Those of periods that lie within [from_ms, to_ms), also those superseded, in order of number."""
+        return self._all("schema = ? AND from_ms >= ? AND to_ms <= ?", schema, from_ms, to_ms)
+
     def newest(self, schema: str, subject: str, kind: str, from_ms: int, to_ms: int) -> Kept | None:
         """What holds of a subject in a period; None if nothing was stated."""
         return next(self.in_force(schema, kind, from_ms, to_ms, subject), None)
@@ -119,6 +123,10 @@ class StatementArchive:
     def all_of(self, schema: str, subject: str | None = None) -> Iterator[Kept]:
         """All of a kind of statement, or of one subject, also those superseded, in order of number."""
         return self._all("schema = ?1 AND (?2 IS NULL OR subject = ?2)", schema, subject)
+
+    def keys(self) -> list[str]:
+        """The public keys that statements were signed with, the first first."""
+        return [key for (key,) in self._rows("SELECT key FROM signing_keys ORDER BY id")]
 
     def last_number(self) -> int:
         """The number of the newest statement; 0 before the first."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edge_agent.acquisition import supervisor as module
+from edge_agent.acquisition.asking import Outcome
 from edge_agent.acquisition.diagnostics import Crossing
 from edge_agent.acquisition.supervisor import ConnectionSupervisor
 from edge_agent.driver import (
@@ -293,3 +294,166 @@ def test_a_stream_is_followed_and_made_again() -> None:
     told = supervised(driver, work)
     assert driver.log[:6] == ["open", "stream ended", "close", "open", "stream ended", "close"]
     assert told.news[:3] == ["opened s", "lost s timeout silence", "opened s"]
+
+
+class Asked(Scripted):
+    """Fails when it is told to, and says who it is."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.opening = 0
+
+    async def open(self) -> None:
+        self.opening += 1
+        assert self.opening == 1, "a second connection beside the first"
+        await super().open()
+
+    async def close(self) -> None:
+        self.opening = 0
+        await super().close()
+
+
+def test_who_asks_reads_one_equipment_in_between_over_the_same_connection() -> None:
+    driver = Asked([tag_set("A", 60), tag_set("B", 60)])
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        await until(lambda: told.count("B") == 1)
+        outcome = await supervisor.ask()
+        assert (outcome.way, outcome.error, outcome.equipment) == ("read", None, "A")
+        assert (outcome.tags, outcome.usable) == (1, 1)
+        assert told.count("A") == 2, "what was read is not thrown away"
+
+    supervised(driver, work)
+    assert driver.log.count("open") == 1
+
+
+def test_who_asks_hears_of_the_equipment_that_fails_and_its_neighbours_keep_their_period() -> None:
+    driver = Asked([tag_set("A", 0.05), tag_set("B", 0.05)])
+
+    async def silent(one: AnyTagSet) -> None:
+        if one.equipment.id == "B":
+            raise EquipmentFailed(UnknownCause.TIMEOUT, "B: no answer")
+
+    driver.act = silent
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        await until(lambda: "failed c B timeout" in told.news)
+        before = told.count("A")
+        outcome = await supervisor.ask()
+        assert (outcome.equipment, str(outcome.error)) == ("B", "B: no answer")
+        await until(lambda: told.count("A") >= before + 5)
+        assert supervisor.statistics.missed_ticks == 0
+
+    supervised(driver, work)
+    assert driver.log.count("open") == 1
+
+
+def test_who_asks_has_a_lost_connection_opened_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RECONNECT_FIRST_S", 60.0)
+    driver = Asked([tag_set("A", 60)])
+    driver.on_open = ConnectionFailed(UnknownCause.UNREACHABLE, "refused")
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        await until(lambda: supervisor.statistics.failures == 1)
+        outcome = await supervisor.ask()
+        assert (outcome.way, str(outcome.error)) == ("open", "refused")
+        driver.on_open = None
+        outcome = await supervisor.ask()
+        assert (outcome.way, outcome.error, outcome.equipment) == ("read", None, "A")
+
+    told = supervised(driver, work)
+    assert told.news == ["lost c unreachable refused", "opened c"]
+
+
+def test_who_asks_is_answered_in_time_by_a_driver_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ASK_LIMIT_S", 0.1)
+    driver = Asked([tag_set("A", 60)], 60.0)
+
+    async def hang(_: AnyTagSet) -> None:
+        await asyncio.Event().wait()
+
+    driver.act = hang
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        await until(lambda: "A" in driver.log)
+        outcome = await supervisor.ask()
+        assert outcome.error is not None
+        assert outcome.error.cause is UnknownCause.TIMEOUT
+
+    supervised(driver, work)
+
+
+def test_who_asks_is_answered_when_the_connection_is_served_no_longer() -> None:
+    driver = Asked([tag_set("A", 60)], 60.0)
+
+    async def hang(_: AnyTagSet) -> None:
+        await asyncio.Event().wait()
+
+    driver.act = hang
+
+    async def main() -> Outcome:
+        supervisor = ConnectionSupervisor(driver, Told(), 0.0)
+        task = asyncio.create_task(supervisor.run())
+        await until(lambda: "A" in driver.log)
+        asked = asyncio.create_task(supervisor.ask())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        async with asyncio.timeout(2):
+            return await asked
+
+    outcome = asyncio.run(main())
+    assert str(outcome.error) == "the connection is no longer served"
+
+
+class Streaming(StreamingDriver[ConnectionOptions, EquipmentOptions, TagOptions]):
+    def __init__(self) -> None:
+        one = tag_set("A", 60)
+        options = ConnectionOptions.model_construct(
+            id="c", driver="s", timeout=0.2, equipment=(one.equipment,)
+        )
+        super().__init__(options, [one])
+        self.log: list[str] = []
+        self.on_open: DriverError | None = None
+        self.on_probe: Exception | None = None
+
+    async def open(self) -> None:
+        self.log.append("open")
+        if self.on_open is not None:
+            raise self.on_open
+
+    async def close(self) -> None:
+        self.log.append("close")
+
+    def plan(self) -> Sequence[PlannedRequest]:
+        return ()
+
+    async def probe(self) -> ProbeResult:
+        if self.on_probe is not None:
+            raise self.on_probe
+        return ProbeResult({"product": "P"})
+
+    async def stream(self) -> AsyncGenerator[Batch, None]:
+        yield Batch("A", CLOCK.now_ms(), ("t",), (1,))
+        await asyncio.Event().wait()
+
+
+def test_a_server_that_streams_is_asked_who_it_is_and_goes_on_streaming(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "RECONNECT_FIRST_S", 60.0)
+    driver = Streaming()
+    driver.on_open = ConnectionFailed(UnknownCause.UNREACHABLE, "refused")
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        await until(lambda: supervisor.statistics.failures == 1)
+        driver.on_open = None
+        for _ in range(2):  # once through opening, once over what is open
+            outcome = await supervisor.ask()
+            assert (outcome.way, outcome.error, outcome.identity) == ("probe", None, {"product": "P"})
+        for error in (ConnectionFailed(UnknownCause.REFUSED, "no"), KeyError("x")):
+            driver.on_probe = error
+            outcome = await supervisor.ask()
+            assert outcome.error is not None
+        assert driver.log.count("open") == 2, "asking costs no connection"
+
+    supervised(driver, work)

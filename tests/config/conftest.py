@@ -11,7 +11,7 @@ def _drivers_of_the_tests(monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     for module in ("edge_agent.config.site", "edge_agent.config.models"):
         monkeypatch.setattr(f"{module}.driver_names", lambda: sorted(plant.DRIVERS))
         monkeypatch.setattr(f"{module}.load_driver", plant.load)
-    for module in ("edge_agent.cli.check", "edge_agent.cli.trial"):
+    for module in ("edge_agent.cli.check", "edge_agent.acquisition.trial"):
         monkeypatch.setattr(f"{module}.load_driver", plant.load)
 
 

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from edge_agent.acquisition.trial import try_connections
 from edge_agent.cli.check import check
-from edge_agent.cli.trial import try_connections
 from edge_agent.config import load_site
 from edge_agent.model.state import UnknownCause
 from tests.config.plant import GOOD, REGISTER, write_site

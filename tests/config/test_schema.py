@@ -13,7 +13,9 @@ from edge_agent.cli.schema import schema
 from edge_agent.config import load_site
 from edge_agent.config.models import Configuration
 from edge_agent.config.words import _PATTERNS
+from edge_agent.console.passwords import hashed
 from tests.config.plant import write_site
+from tests.field.certificates import Authority
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -74,8 +76,10 @@ def test_the_examples_of_the_documentation_are_right(
     rows = register + "PRS-07,冲床,一车间,否,,\nCNC-02,数控车床,一车间,是,,\n"
     for name in ("region-ca.pem", "gw-01.pem", "gw-01.key", "mqtt", "influx-token"):
         (tmp_path / name).write_text("word")
+    Authority(tmp_path).issue("page")
+    (tmp_path / "wang.hash").write_text(hashed("a long pass phrase"))
     (tmp_path / "targets").mkdir()
-    assert len(others) == 12
+    assert len(others) == 13
     tenants_tag = """
 connections:
   - id: mill

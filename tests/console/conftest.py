@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from edge_agent.cli.recompute import recompute
 from edge_agent.config.shipped import shipped
 from edge_agent.simulator.stage import Ports, copy_configuration, embedded_broker, free_ports, workshop
 from tests.console.guarded import Guarded
@@ -44,6 +48,17 @@ def start(folder: Path, ports: Ports) -> Served:
     return served
 
 
+def state_yesterday(folder: Path) -> None:
+    """Have statements made of the day before, of which nothing is known but the register."""
+    demo = folder / "demo"
+    today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    files = {"--register": demo / "register.csv", "--processes": demo / "processes.csv"}
+    days = {"--from": today - timedelta(days=1), "--to": today}
+    given = [str(word) for pair in (*days.items(), *files.items()) for word in pair]
+    made = CliRunner().invoke(recompute, [str(demo), *given])
+    assert made.exit_code == 0, made.output
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder, ports = tmp_path_factory.mktemp("console"), free_ports()
@@ -51,6 +66,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         broker.start()
         plant.start()
         served = start(folder, ports)
+        state_yesterday(folder)
         with_agent = served.process
         try:
             yield served

@@ -15,8 +15,11 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from edge_agent.console.views import (
+    AskedView,
     ConfigurationView,
+    ConnectionDetail,
     ConnectionView,
+    EventView,
     IndicatorDetail,
     IndicatorView,
     JournalView,
@@ -29,9 +32,10 @@ from edge_agent.console.views import (
     SessionView,
     StatementView,
     UplinkView,
+    VerificationView,
 )
-from edge_agent.contract.messages import Event
 from edge_agent.model.clock import CLOCK
+from edge_agent.model.response_times import BUCKETS_S
 from tests.console.conftest import Served
 from tests.console.waiting import until
 from tests.house.documents import ROOT, text_of
@@ -43,13 +47,15 @@ ANSWERS: dict[str, Any] = {
     "machines/DRL-01": MachineDetail,
     "machines/CNC-01/day": MachineDay,
     "connections": list[ConnectionView],
+    "connections/machining-bus": ConnectionDetail,
+    "connections/cells": ConnectionDetail,
     "uplinks": list[UplinkView],
     "journal": JournalView,
     "indicators": list[IndicatorView],
     "indicators/nc-rate/by-count": IndicatorDetail,
     "statements": list[StatementView],
     "register": RegisterView,
-    "events": list[Event],
+    "events": list[EventView],
     "logs": LogView,
     "configuration": ConfigurationView,
     "session": SessionView,
@@ -68,7 +74,8 @@ def test_each_answer_is_what_the_document_says(served: Served, path: str) -> Non
     assert response.headers["content-type"] == "application/json"
     msgspec.json.decode(response.content, type=ANSWERS[path])
     document = served.get("/api/v1/openapi.json").json()
-    templates = {"CNC-01": "{id}", "DRL-01": "{id}", "nc-rate": "{family}", "by-count": "{variant}"}
+    templates = {"nc-rate": "{family}", "by-count": "{variant}"}
+    templates |= dict.fromkeys(("CNC-01", "DRL-01", "machining-bus", "cells"), "{id}")
     template = "/" + "/".join(templates.get(step, step) for step in path.split("/"))
     schema = document["paths"][template]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     jsonschema.validate(response.json(), {**schema, "components": document["components"]})
@@ -159,10 +166,72 @@ def test_connections_and_uplinks_are_told_as_they_are(served: Served) -> None:
     assert journal.size_bytes > 0
 
 
+def test_a_connection_shows_its_requests_and_how_long_answers_take(served: Served) -> None:
+    bus: ConnectionDetail = read(served, "connections/machining-bus")
+    first = bus.requests[0]
+    assert (first.equipment, first.period_s) == ("CNC-01", 1.0)
+    assert first.detail == {"unit": 1, "table": "holding", "function": 3, "first": 0, "count": 14}
+    assert "spindle_speed" in first.tags
+    assert {one.subject for one in bus.connection.responses} == {"unit 1", "unit 2", "unit 3", "unit 4"}
+    assert all(len(one.counts) == len(bus.bounds_s) + 1 for one in bus.connection.responses)
+    assert all(one.p50_s is not None and 0 < one.p50_s < 1 for one in bus.connection.responses)
+    cells: ConnectionDetail = read(served, "connections/cells")
+    assert cells.requests[0].detail == {"items": 9, "subscription": 1, "publishing_s": 1.0}
+    granted = cells.requests[0].granted
+    assert (granted["publishing_s"], granted["sampling_s"], granted["monitored"]) == (1.0, 1.0, 9)
+    assert {"read", "other", "publish"} <= {one.request for one in cells.connection.responses}
+
+
+def ask(served: Served, path: str) -> httpx.Response:
+    token = {"X-CSRF-Token": served.get("/api/v1/session").json()["csrf"]}
+    return httpx.post(f"{served.url}/api/v1/{path}", headers=token, timeout=30, trust_env=False)
+
+
+def test_a_connection_is_tested_over_the_link_that_runs(served: Served) -> None:
+    before: ConnectionDetail = read(served, "connections/machining-bus")
+    tested = msgspec.json.decode(ask(served, "connections/machining-bus/test").content, type=AskedView)
+    assert (tested.holds, tested.equipment) == (False, "CNC-03")  # the one that is known to fail
+    assert tested.text["zh"] == "这台设备不应答，连接本身正常"
+    assert "unit id" in tested.todo["en"]
+    assert "unit 5" in tested.message
+    again = ask(served, "connections/machining-bus/test")
+    assert (again.status_code, int(again.headers["retry-after"]) > 0) == (429, True)
+    cells = msgspec.json.decode(ask(served, "connections/cells/test").content, type=AskedView)
+    assert (cells.holds, cells.message) == (True, "")
+    assert cells.identity["product"]
+    after: ConnectionDetail = read(served, "connections/machining-bus")
+    assert (after.connection.opened, after.connection.failures) == (before.connection.opened, 0)
+    assert ask(served, "connections/none/test").status_code == 404
+
+
+def test_a_page_of_another_site_tests_nothing(served: Served) -> None:
+    for path in ("connections/press-1/test", "statements/verification"):
+        for headers in ({}, {"X-CSRF-Token": "guessed"}):
+            refused = httpx.post(f"{served.url}/api/v1/{path}", headers=headers, trust_env=False)
+            assert refused.status_code == 403
+
+
+def test_statements_of_a_month_are_verified(served: Served) -> None:
+    statements: list[StatementView] = read(served, "statements")
+    assert len(statements) == 3
+    month = time.strftime("%Y-%m", time.gmtime(statements[0].from_ms / 1000 + 8 * 3600))
+    found = msgspec.json.decode(
+        ask(served, f"statements/verification?month={month}").content, type=VerificationView
+    )
+    assert found.holds
+    assert sorted(one.number for one in found.statements) == [1, 2, 3]
+    assert {"signature", "chain", "judgement", "count"} <= set(found.checks)
+    empty = ask(served, "statements/verification?month=2001-01").json()
+    assert (empty["statements"], empty["holds"]) == ([], True)
+    for month in ("yesterday", "2999-01", "2026-13"):
+        assert ask(served, f"statements/verification?month={month}").status_code == 400
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
         ("/api/v1/machines/NO-1", 404),
+        ("/api/v1/connections/none", 404),
         ("/api/v1/machines/NO-1/day", 404),
         ("/api/v1/machines/CNC-01/day?date=yesterday", 400),
         ("/api/v1/machines/CNC-01/day?date=2999-01-01", 400),
@@ -242,7 +311,7 @@ def test_the_document_holds_for_whatever_is_asked(served: Served) -> None:
             asked.add(case.path)
 
         ask()
-    assert len(asked) == 18
+    assert len(asked) == 21
 
 
 def test_metrics_follow_the_conventions_and_the_figures(served: Served) -> None:
@@ -267,6 +336,15 @@ def test_metrics_follow_the_conventions_and_the_figures(served: Served) -> None:
         < 1
     )
     assert sum(float(v) for name, v in values.items() if name.startswith("edge_agent_equipment{")) == 19
+    of = 'connection="press-1",{le}request="read",subject="unit 1"'
+    duration = "edge_agent_request_duration_seconds"
+    buckets = []
+    for bound in (*BUCKETS_S, "+Inf"):
+        labels = of.format(le=f'le="{bound}",')
+        buckets.append(float(values[f"{duration}_bucket{{{labels}}}"]))
+    assert buckets == sorted(buckets)
+    labels = of.format(le="")
+    assert buckets[-1] == float(values[f"{duration}_count{{{labels}}}"]) > 0
 
 
 def metric_names(served: Served) -> set[str]:

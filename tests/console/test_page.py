@@ -24,6 +24,8 @@ PAGES = {
     "machine/CNC-03": "unit 5",
     "machine/DRL-01": "DRL-01",
     "connections": "machining-bus",
+    "connection/machining-bus": "0–13",
+    "connection/cells": "MIL-01",
     "uplinks": "region",
     "indicators": "networked-rate/miit-sme-2024",
     "register": "SCR-01",
@@ -194,6 +196,34 @@ def test_news_come_by_themselves_and_leave_open_what_was_opened(browser: Browser
     expect(cell).not_to_have_text(before, timeout=10_000)
     assert one.page.locator("details").first.evaluate("one => one.open")
     expect(one.page.locator("details").first).to_contain_text("response p99")
+    one.page.close()
+
+
+def test_a_connection_is_tested_by_a_button(browser: Browser, served: Served, axe: str) -> None:
+    one = visit(browser)
+    one.go(served, "connections", "en")
+    panel = one.page.locator("section.connection", has_text="assembly-line")
+    panel.get_by_role("button", name="Test now assembly-line").click()
+    expect(panel.get_by_role("status")).to_contain_text("Test: all well")
+    expect(panel.get_by_role("status")).to_contain_text(re.compile(r"ASM-01 answered: (\d+) of \1 tags"))
+    assert violations(one, axe, "connections") == []
+    panel.get_by_role("link", name="assembly-line").click()
+    expect(one.page.get_by_role("status").nth(1)).to_contain_text("Test: all well")
+    one.page.get_by_role("button", name="中文").click()
+    expect(one.page.get_by_role("status").nth(1)).to_contain_text("测试正常")
+    assert one.complaints == []
+    one.page.close()
+
+
+def test_statements_are_verified_by_a_button(browser: Browser, served: Served, axe: str) -> None:
+    one = visit(browser)
+    one.go(served, "indicators", "en")
+    one.page.get_by_role("button", name=re.compile("^Verify 20")).click()
+    rows = one.page.get_by_role("region", name="Statements of record").locator("tbody tr")
+    for row in rows.all():
+        expect(row.locator(".ok")).to_have_text("right", timeout=20_000)
+    expect(one.page.locator(".trouble.well")).to_contain_text("All 3 statements are right")
+    assert violations(one, axe, "indicators") == []
     one.page.close()
 
 

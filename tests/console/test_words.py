@@ -13,8 +13,10 @@ from edge_agent.indicators.kpis import Missing
 from edge_agent.indicators.periods import PeriodKind
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.state import MachineState, UnknownCause
+from edge_agent.statements import verification
 from edge_agent.uplinks.uplink import UplinkState, UplinkStatistics
-from tests.house.documents import ROOT, text_of
+from edge_agent.words.failures import CAUSES
+from tests.house.documents import event_kinds, text_of
 
 Words = dict[str, dict[str, str]]
 
@@ -24,11 +26,6 @@ SCRIPTS = "".join(text_of(path) for path in sorted(STATIC.glob("*.js")))
 def catalogue(language: str) -> Words:
     words: Words = json.loads(text_of(STATIC / f"{language}.json"))
     return words
-
-
-def event_kinds() -> set[str]:
-    table = text_of(ROOT / "docs" / "contract.md").split("| kind | subject | detail |")[1].split("\n\n")[0]
-    return {kind for row in table.splitlines()[2:] for kind in re.findall(r"`(\w+)`", row.split("|")[1])}
 
 
 def test_both_have_the_same_words_and_none_is_empty() -> None:
@@ -63,6 +60,9 @@ def test_every_word_that_the_scripts_use_is_there() -> None:
         ("missing", set(Missing)),
         ("events", event_kinds()),
         ("uplink_states", set(UplinkState)),
+        ("uplink_means", set(UplinkState)),
+        ("uplink_todo", set(UplinkState)),
+        ("checks", set(verification.KINDS.values())),
         ("statistics", set(UplinkStatistics.__dataclass_fields__)),
         ("carries", set(get_args(Carried))),
         ("periods", {PeriodKind.DAY, PeriodKind.MONTH}),
@@ -74,7 +74,12 @@ def test_everything_that_the_agent_says_has_a_word(group: str, names: set[str]) 
 
 @pytest.mark.parametrize(
     ("group", "words"),
-    [("states", everywhere.STATES), ("reasons", everywhere.REASONS), ("missing", everywhere.MISSING)],
+    [
+        ("states", everywhere.STATES),
+        ("reasons", everywhere.REASONS),
+        ("missing", everywhere.MISSING),
+        ("causes", CAUSES),
+    ],
 )
 def test_the_words_are_those_of_the_commands_and_the_report(
     group: str, words: dict[str, everywhere.Words]

@@ -133,11 +133,30 @@ class DriverContract(ABC):
 
         asyncio.run(body())
 
+    def test_what_is_asked_and_how_long_answers_take_is_told(self) -> None:
+        async def body() -> None:
+            async with self.server() as harness, self.opened(harness) as reader:
+                driver = reader.driver
+                for tag_set in driver.tag_sets:
+                    await reader.collect(tag_set)
+                asked = [(one.equipment, tag) for one in driver.requests() for tag in one.tags]
+                assert sorted(asked) == sorted((t.equipment.id, n) for t in driver.tag_sets for n in t.names)
+                assert all(one.detail for one in driver.requests())
+                reads = [one.times for one in driver.response_times() if one.request == "read"]
+                assert reads
+                assert all(0 < times.sum_s < 0.5 * times.count for times in reads)
+
+        asyncio.run(body())
+
     def test_probe_answers(self) -> None:
         async def body() -> None:
             async with self.server() as harness, self.opened(harness) as reader:
                 assert isinstance(await reader.driver.probe(), ProbeResult)
                 await reader.collect(reader.driver.tag_sets[0])
+                # Between two reads, and beside a stream.
+                assert isinstance(await reader.driver.probe(), ProbeResult)
+                await harness.set("B", "t1", 77)
+                await reader.until(reader.driver.tag_sets[1], has("t1", 77))
 
         asyncio.run(body())
 

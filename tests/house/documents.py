@@ -20,3 +20,9 @@ def name_of(page: Path) -> str:
 def blocks(page: Path, language: str) -> list[str]:
     """The fenced blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
+
+
+def event_kinds() -> set[str]:
+    """All that the contract with the region names."""
+    table = text_of(ROOT / "docs" / "contract.md").split("| kind | subject | detail |")[1].split("\n\n")[0]
+    return {kind for row in table.splitlines()[2:] for kind in re.findall(r"`(\w+)`", row.split("|")[1])}

@@ -16,7 +16,7 @@ function route() {
 }
 
 function section(name) {
-  return { machine: "overview", indicator: "indicators" }[name] || name;
+  return { machine: "overview", indicator: "indicators", connection: "connections" }[name] || name;
 }
 
 function fetchNeeds(here) {

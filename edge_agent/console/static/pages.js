@@ -83,12 +83,12 @@ PAGES.overview = {
             h("li", { "class": open.length === inUse.length ? "ok" : "wrong" },
               h("a", { href: "#/connections" }, tf("overview.open", { n: open.length, all: inUse.length })),
               h("span", { "class": "quiet" }, number(overview.readings, 0) + " " + t("overview.readings"))),
+            overview.journal.over_limit && h("li", { "class": "wrong" }, h("a", { href: "#/uplinks" }, t("uplinks.over_limit"))),
             overview.journal.failure && h("li", { "class": "wrong" }, t("uplinks.failure") + ": " + overview.journal.failure),
             overview.uplinks.map(uplinkLine))),
           panel(t("overview.events"), overview.events.length
             ? h("ul", { "class": "events" }, overview.events.map(function (one) {
-              return h("li", {}, h("time", {}, timeText(one.time)), h("div", {}, h("b", {}, t("events." + one.kind)), " ", one.subject,
-                one.message && h("p", {}, one.message)));
+              return h("li", {}, h("time", {}, timeText(one.time)), h("div", {}, h("b", {}, t("events." + one.kind)), " ", one.subject, eventText(one)));
             }))
             : h("p", { "class": "quiet" }, t("overview.no_events")))))
     ];
@@ -190,16 +190,17 @@ PAGES.indicators = {
           return [[h("a", { href: "#/indicator/" + one.definition.id }, title(one.definition.title)), h("small", {}, one.definition.id)],
             t("standing." + one.standing)].concat(figure ? figureRows(one.definition, [figure])[0].slice(1) : ["", "–", "", ""]);
         }))),
-      panel(t("indicators.statements"), DATA.statements.length ? table(t("indicators.statements"),
+      panel(t("indicators.statements"), [monthButtons(DATA.statements), verificationNotes(), DATA.statements.length ? table(t("indicators.statements"),
         [[t("indicators.number"), "num"], [t("indicators.subject")], [t("indicators.period")], [t("indicators.from")],
-          [t("indicator.count"), "num"], [t("indicator.rate"), "num"], [t("indicators.standing")], [t("indicators.digest")]],
+          [t("indicator.count"), "num"], [t("indicator.rate"), "num"], [t("indicators.standing")], [t("indicators.digest")], [t("verification.result")]],
         DATA.statements.map(function (one) {
           var definition = names[one.subject] || { unit: "share" };
           return [one.number, code(one.subject), t("periods." + one.period), dateText(one.from_ms),
             one.figure ? countText(definition, one.figure.numerator) + " / " + countText(definition, one.figure.denominator) : "–",
             one.figure && one.figure.rate !== null ? rateText(definition, one.figure) + " " + rateUnit(definition) : "–",
-            one.superseded_by === null ? t("indicators.valid") : tf("indicators.superseded", { n: one.superseded_by }), digest(one.digest)];
-        })) : h("p", { "class": "quiet" }, t("indicators.no_statements")))
+            one.superseded_by === null ? t("indicators.valid") : tf("indicators.superseded", { n: one.superseded_by }), digest(one.digest),
+            verificationMark(one)];
+        })) : h("p", { "class": "quiet" }, t("indicators.no_statements"))])
     ];
   }
 };
@@ -345,54 +346,13 @@ PAGES.machine = {
             }))
           ]),
           !unread && panel(t("machine.figures"), keyFigures(day)),
-          panel(t("machine.register"), [facts([[t("machine.connection"), one.connection && h("a", { href: "#/connections" }, one.connection)],
+          panel(t("machine.register"), [facts([[t("machine.connection"), one.connection && h("a", { href: "#/connection/" + encodeURIComponent(one.connection) }, one.connection)],
             [t("machine.driver"), found.driver], [t("machine.period"), found.period_s && found.period_s + " s"]]), registerFacts(found.register)])))
     ];
   }
 };
 
-/* Connections, uplinks, the register. */
-
-function diagnosticTable(connection) {
-  var subjects = [], names = [], cells = {};
-  connection.diagnostics.forEach(function (one) {
-    if (subjects.indexOf(one.subject) < 0) subjects.push(one.subject);
-    if (names.indexOf(one.name) < 0) names.push(one.name);
-    var unit = { By: " B", "": "" }[one.unit];
-    cells[one.subject + "\n" + one.name] = number(one.value, one.unit ? (one.unit === "By" ? 0 : 1) : 0) + (unit === undefined ? " " + one.unit : unit);
-  });
-  if (!names.length) return h("p", { "class": "quiet" }, t("connections.no_diagnostics"));
-  return table(t("connections.diagnostics"), [[t("connections.subject")]].concat(names.map(function (name) { return [t("diagnostics." + name), "num"]; })),
-    subjects.map(function (subject) {
-      return [subject || t("connections.itself")].concat(names.map(function (name) {
-        var cell = cells[subject + "\n" + name];
-        return cell === undefined ? h("span", { "class": "quiet" }, "·") : cell;
-      }));
-    }));
-}
-
-PAGES.connections = {
-  needs: function () { return [["connections", 1500]]; },
-  show: function (_, overview) {
-    var states = {};
-    overview.machines.forEach(function (one) { states[one.id] = one.state; });
-    return [h("h1", {}, t("connections.title")), DATA.connections.map(function (one) {
-      var word = !one.enabled ? "disabled" : one.open ? "open" : "closed";
-      return h("section", { "class": "panel connection c-" + word, "data-key": one.id },
-        h("h2", {}, one.id, h("span", { "class": "badge " + word }, t("connections." + word)), h("small", {}, one.driver + " · " + one.period_s + " s")),
-        h("p", { "class": "chips" }, one.equipment.map(function (id) {
-          return h("a", { href: "#/machine/" + encodeURIComponent(id), title: t("states." + states[id]) },
-            shape(states[id]), h("span", { "class": "unseen" }, t("states." + states[id])), id);
-        })),
-        h("div", { "class": "numbers" }, ["reads", "missed", "opened", "failures"].map(function (name) {
-          var count = one[name === "missed" ? "missed_ticks" : name];
-          return h("div", { "class": count && (name === "missed" || name === "failures") ? "wrong" : "" }, h("b", {}, number(count, 0)), h("span", {}, t("connections." + name)));
-        })),
-        one.trouble && troubleNote(one.trouble),
-        h("details", {}, h("summary", {}, t("connections.diagnostics")), diagnosticTable(one)));
-    })];
-  }
-};
+/* Uplinks, the register. */
 
 PAGES.uplinks = {
   needs: function () { return [["uplinks", 1500], ["journal", 1500], ["events", 3000]]; },
@@ -412,14 +372,17 @@ PAGES.uplinks = {
             Object.keys(one.statistics).map(function (name) {
               return h("div", {}, h("b", {}, number(one.statistics[name], 0)), h("span", {}, t("statistics." + name)));
             })),
-          one.last_error && h("div", { "class": "trouble " + (one.state === "connected" ? "over" : "lasts") }, h("p", {}, h("b", {}, t("uplinks.error") + " "), one.last_error)));
+          one.last_error && h("div", { "class": "trouble " + (one.state === "connected" ? "over" : "lasts") },
+            h("p", {}, h("b", {}, t("uplink_means." + one.state))),
+            h("p", {}, h("b", {}, t("machine.remedy") + " "), t("uplink_todo." + one.state)), h("p", { "class": "quiet" }, one.last_error)));
       }) : panel("", h("p", { "class": "quiet" }, t("uplinks.none"))),
       h("section", { "class": "panel connection c-" + (journal.failure ? "closed" : "open") },
         h("h2", {}, t("uplinks.journal"), h("span", { "class": "badge " + (journal.failure ? "closed" : "open") }, t(journal.failure ? "uplinks.failure" : "uplinks.healthy"))),
-        h("div", { "class": "numbers" }, [["recorded", number(journal.recorded, 0)], ["dropped", number(journal.dropped, 0)], ["size", bytes(journal.size_bytes)]].map(function (pair) {
-          return h("div", {}, h("b", {}, pair[1]), h("span", {}, t("uplinks." + pair[0])));
+        h("div", { "class": "numbers" }, [["recorded", number(journal.recorded, 0)], ["dropped", number(journal.dropped, 0), journal.dropped > 0], ["size", bytes(journal.size_bytes), journal.over_limit]].map(function (pair) {
+          return h("div", { "class": pair[2] ? "wrong" : "" }, h("b", {}, pair[1]), h("span", {}, t("uplinks." + pair[0])));
         })),
-        journal.failure && h("div", { "class": "trouble lasts" }, h("p", {}, journal.failure))),
+        journal.over_limit && h("div", { "class": "trouble lasts" }, h("p", {}, h("b", {}, t("uplinks.over_limit"))), h("p", {}, h("b", {}, t("machine.remedy") + " "), t("uplinks.over_limit_todo"))),
+        journal.failure && h("div", { "class": "trouble lasts" }, h("p", {}, h("b", {}, t("machine.remedy") + " "), t("uplinks.failure_todo")), h("p", { "class": "quiet" }, journal.failure))),
       panel(t("uplinks.events"), table(t("uplinks.events"), [[t("uplinks.time")], [t("uplinks.kind")], [t("uplinks.subject")], [t("uplinks.message")]], eventRows(DATA.events)))
     ];
   }

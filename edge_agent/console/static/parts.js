@@ -87,16 +87,23 @@ function loading() {
 function troubleNote(trouble, of) {
   var lasts = trouble.over_ms === null;
   return h("div", { "class": "trouble " + (lasts ? "lasts" : "over") },
-    h("p", {}, of && h("b", {}, of + " "), h("b", {}, t("causes." + trouble.cause)), " ",
+    h("p", {}, of && h("b", {}, of + " "), h("b", {}, title(trouble.text)), " ",
       h("span", { "class": "quiet" }, moment(trouble.time_ms) + " · " +
         (lasts ? t("machine.standing") : tf("machine.over", { time: timeText(trouble.over_ms) })))),
-    h("p", {}, trouble.message),
-    trouble.remedy && h("p", {}, h("b", {}, t("machine.remedy") + " "), trouble.remedy));
+    title(trouble.todo) && h("p", {}, h("b", {}, t("machine.remedy") + " "), title(trouble.todo)),
+    h("p", { "class": "quiet" }, trouble.message, trouble.remedy && ". " + trouble.remedy));
+}
+
+/* What it means, and in its own words where those say more. */
+function eventText(one) {
+  var text = title(one.text), todo = title(one.todo);
+  return [text && h("p", {}, text), todo && h("p", {}, h("b", {}, t("machine.remedy") + " "), todo),
+    one.more && h("p", { "class": "quiet" }, one.more)];
 }
 
 function eventRows(events) {
   return events.map(function (one) {
-    return [h("time", {}, moment(one.time)), h("b", {}, t("events." + one.kind)), code(one.subject || "–"), one.message];
+    return [h("time", {}, moment(one.time)), h("b", {}, t("events." + one.kind)), code(one.subject || "–"), h("div", { "class": "told" }, eventText(one))];
   });
 }
 

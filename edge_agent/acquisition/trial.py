@@ -6,10 +6,10 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import cast
 
+from edge_agent.acquisition.failures import driver_fault, incomplete_within, not_open_within
 from edge_agent.config.site import tag_sets
 from edge_agent.driver import (
     AnyDriver,
-    ConnectionFailed,
     Diagnostic,
     DriverError,
     EquipmentFailed,
@@ -19,6 +19,7 @@ from edge_agent.driver import (
     load_driver,
 )
 from edge_agent.model.batch import Batch, Value
+from edge_agent.model.failure import FailureKind
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
 from edge_agent.model.quality import Quality, QualityLevel
 from edge_agent.model.state import UnknownCause
@@ -102,8 +103,7 @@ async def try_connection(connection: ConnectionOptions) -> Trial:
     except DriverError as error:
         trial.failures.append((connection.id, error))
     except Exception as error:
-        fault = ConnectionFailed(UnknownCause.PROTOCOL_ERROR, f"fault in the driver: {error!r}")
-        trial.failures.append((connection.id, fault))
+        trial.failures.append((connection.id, driver_fault(error)))
     finally:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_LIMIT_S):
@@ -127,7 +127,7 @@ async def _open(driver: AnyDriver) -> None:
         async with asyncio.timeout(limit):
             await driver.open()
     except TimeoutError:
-        raise ConnectionFailed(UnknownCause.UNREACHABLE, f"no connection within {limit:g} s") from None
+        raise not_open_within(limit) from None
 
 
 async def _read(driver: AnyPolled, trial: Trial) -> None:
@@ -141,9 +141,7 @@ async def _read(driver: AnyPolled, trial: Trial) -> None:
         except EquipmentFailed as error:
             trial.failures.append((equipment, error))
         except TimeoutError:
-            raise ConnectionFailed(
-                UnknownCause.TIMEOUT, f"{equipment}: no complete answer within {limit:g} s"
-            ) from None
+            raise incomplete_within(equipment, limit) from None
 
 
 async def _listen(driver: AnyStreaming, trial: Trial) -> None:
@@ -160,7 +158,9 @@ async def _listen(driver: AnyStreaming, trial: Trial) -> None:
         for one in equipment:
             if not trial.knows_all_of(one):
                 error = EquipmentFailed(
-                    UnknownCause.TIMEOUT, f"not all tags were heard of within {limit:g} s"
+                    UnknownCause.TIMEOUT,
+                    f"not all tags were heard of within {limit:g} s",
+                    kind=FailureKind.TOO_SLOW,
                 )
                 trial.failures.append((one.id, error))
 

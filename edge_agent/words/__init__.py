@@ -25,6 +25,10 @@ class Words:
         return self.zh if language == "zh" else self.en
 
     @property
+    def by_language(self) -> dict[str, str]:
+        return {"zh": self.zh, "en": self.en}
+
+    @property
     def both(self) -> str:
         """`在线 live`: for readers of whom nobody knows which language they read."""
         return f"{self.zh} {self.en}"
