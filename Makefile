@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock dist clean
+.PHONY: help demo test lint lock dist audit clean
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -27,9 +27,12 @@ lock: ## pin the requirements again after a change in pyproject.toml or requirem
 	@scripts/bootstrap test
 	scripts/lock
 
-dist: ## the wheel, in dist/
+dist: ## a release, in dist/: wheel, Debian packages, offline bundles, list of contents, checksums
 	@scripts/bootstrap demo
-	.venv/bin/hatchling build -t wheel
+	@scripts/dist
 
-clean: ## remove the environment, unpacked tools, caches and wheels
+audit: ## known vulnerabilities of the pinned libraries; asks the advisory database on the internet
+	@scripts/audit
+
+clean: ## remove the environment, unpacked tools, caches and releases
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

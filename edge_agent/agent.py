@@ -27,6 +27,7 @@ from edge_agent.figures import Figures
 from edge_agent.indicators.connected import ConnectedVersions
 from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.journal.cipher import cipher_of
+from edge_agent.journal.file import check_format
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.limits import Limits
 from edge_agent.journal.lock import DataDirLock
@@ -36,6 +37,7 @@ from edge_agent.machines import EquipmentView, Machines
 from edge_agent.model.batch import Batch
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.options import ConnectionOptions
+from edge_agent.model.progress import Progress
 from edge_agent.parts import Parts
 from edge_agent.recording import Recorder, connected
 from edge_agent.reloading import NotWhileRunningError, Reloader
@@ -50,6 +52,8 @@ from edge_agent.uplinks.uplink import Uplink
 log = logging.getLogger(__name__)
 
 HOUSEKEEPING_S = 1.0
+HOUSE_LIMIT_S = 600.0
+"""No round of the housekeeping takes that long, be it that hundreds of machines deliver late data at once."""
 ALIVE_EVERY_S = 5.0
 """How often the agent notes that it is alive; what a kill leaves open is accounted for from there."""
 CLOCK_STEP_MS = 1000
@@ -71,6 +75,8 @@ class Agent:
         self.site = site = shadow_of(site) if shadow else site
         self._lock = DataDirLock(site.data_dir)
         try:
+            # Both files are looked at before either is touched: the history looks at its own.
+            check_format(site.data_dir / "journal.db")
             cipher = cipher_of(site.journal.key_file)
             self._key = signing_key(site.data_dir)
             self._keeper = HistoryKeeper(site.data_dir / "history.db")
@@ -93,6 +99,7 @@ class Agent:
         """What the page shows and nobody else keeps."""
         self._save_soon = asyncio.Event()
         self._journal_failed = False
+        self._housekeeping = Progress("housekeeping")
         self._parts = Parts()
         self.reloader = Reloader(site.path, self.follow, self._refused)
         self._busy = asyncio.Lock()
@@ -187,6 +194,16 @@ class Agent:
     async def failed(self) -> None:
         """Wait until a part ends that must not; raises what ended it."""
         await self._parts.failed()
+
+    def progress(self) -> list[Progress]:
+        """Every loop of acquisition and of keeping, without which nothing more is known or kept. An uplink is
+        none of them: it may wait for its broker as long as it likes."""
+        loops = [self._housekeeping, self.journal.progress, self.recorder.progress]
+        return [*(supervisor.progress for supervisor in self.supervisors), *loops]
+
+    def live(self) -> tuple[int, int]:
+        """How many equipment are live, of how many that the configuration connects."""
+        return self.machines.live()
 
     async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Stop acquisition, give uplinks up to `drain_s` to deliver, and close everything."""
@@ -409,6 +426,7 @@ class Agent:
         saved_at = 0.0
         loop = asyncio.get_running_loop()
         while True:
+            self._housekeeping.expect(HOUSEKEEPING_S + HOUSE_LIMIT_S)
             with suppress(TimeoutError):
                 async with asyncio.timeout(HOUSEKEEPING_S):
                     await self._save_soon.wait()

@@ -304,6 +304,12 @@ class Machines:
 
     # What has to be done now and then.
 
+    def live(self) -> tuple[int, int]:
+        """How many equipment are live, of how many that the configuration connects."""
+        now = CLOCK.now_ms()
+        levels = [self.links.level(equipment, now) for equipment in self._connected]
+        return levels.count(LinkLevel.LIVE), len(levels)
+
     def look(self) -> None:
         """Notice who has fallen silent, and tell it."""
         now = CLOCK.now_ms()

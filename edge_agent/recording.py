@@ -16,6 +16,7 @@ from edge_agent.indicators.periods import Period
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Record
 from edge_agent.model.clock import CLOCK
+from edge_agent.model.progress import Progress
 from edge_agent.sharing import settlement
 from edge_agent.sharing.production import production_of
 from edge_agent.statements.keys import SigningKey
@@ -30,6 +31,9 @@ T = TypeVar("T")
 LOOK_EVERY_S = 5.0
 """How often to look for a period that is over, and for statements that another process has made."""
 SENT_TOGETHER = 50
+PIECE_LIMIT_S = 600.0
+"""No piece takes that long: a month of hundreds of machines is worked out within seconds, even if another
+process writes meanwhile."""
 
 
 class Recorder:
@@ -39,6 +43,7 @@ class Recorder:
         """The history file is there, with its register. Raises sqlite3.Error."""
         self._site = site
         self._journal = journal
+        self.progress = Progress("statements")
         self._production = production_of(site)
         path = site.data_dir / "history.db"
         self._store = StatementStore(path, key)
@@ -62,6 +67,7 @@ class Recorder:
                 await self._send()
             except sqlite3.Error as error:
                 log.error("statements: %s; they are made later", error)
+            self.progress.expect(LOOK_EVERY_S)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _make(self) -> None:
@@ -92,6 +98,7 @@ class Recorder:
             await self._run(self._store.sent, [kept.number for kept in batch])
 
     async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        self.progress.expect(PIECE_LIMIT_S)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: work(*args, **kwargs))
 

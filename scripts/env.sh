@@ -8,7 +8,7 @@ _usr=$PWD/.tools/usr
 if [ -d "$_usr" ]; then
     PATH=$PATH:$_usr/bin:$_usr/sbin
     export XDG_DATA_DIRS="${XDG_DATA_DIRS:-/usr/local/share:/usr/share}:$_usr/share" # fonts
-    for _lib in "$_usr"/lib/*-linux-gnu* "$PWD"/.tools/lib/*-linux-gnu*; do
+    for _lib in "$_usr"/lib/*-linux-gnu* "$_usr"/lib/*-linux-gnu*/systemd "$PWD"/.tools/lib/*-linux-gnu*; do
         [ -d "$_lib" ] || continue
         LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$_lib
         LIBRARY_PATH=${LIBRARY_PATH:+$LIBRARY_PATH:}$_lib

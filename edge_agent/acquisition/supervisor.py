@@ -26,6 +26,7 @@ from edge_agent.model.backoff import Backoff
 from edge_agent.model.batch import Batch
 from edge_agent.model.failure import FailureKind
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
+from edge_agent.model.progress import Progress
 from edge_agent.model.state import UnknownCause
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,7 @@ class ConnectionSupervisor:
         self.driver = driver
         self.id = driver.options.id
         self.statistics = ConnectionStatistics()
+        self.progress = Progress(f"connection {self.id}")
         self.open = False
         """Whether the endpoint accepts the connection now."""
         self._sink = sink
@@ -185,10 +187,13 @@ class ConnectionSupervisor:
                 self._lost(driver_fault(error))
             finally:
                 await self._close()
-            await self._rest(self._backoff.next())
+            delay = self._backoff.next()
+            self.progress.expect(delay)
+            await self._rest(delay)
 
     async def _open(self) -> None:
         limit = 2 * self.driver.options.timeout
+        self.progress.expect(limit)
         try:
             async with asyncio.timeout(limit):
                 await self.driver.open()
@@ -202,6 +207,7 @@ class ConnectionSupervisor:
         self._sink.opened(self.id)
 
     async def _close(self) -> None:
+        self.progress.expect(CLOSE_LIMIT_S)
         self.open = False
         try:
             async with asyncio.timeout(CLOSE_LIMIT_S):
@@ -218,6 +224,7 @@ class ConnectionSupervisor:
     async def _follow(self, stream: AsyncGenerator[Batch, None]) -> None:
         if self._question is not None:
             self._question.answer(Outcome("open", self._question.took_ms))
+        self.progress.rest()  # a machine that changes nothing says nothing; the driver watches its server
         async with aclosing(stream) as batches:
             async for batch in batches:
                 self._take(batch)
@@ -231,10 +238,12 @@ class ConnectionSupervisor:
         start = math.ceil((loop.time() + self._phase * shortest) / SLOT_S) * SLOT_S
         schedule = Schedule([(tag_set, tag_set.period) for tag_set in driver.tag_sets], start)
         limits = self._read_limits(driver)
+        longest = max(limits.values())
         parking = _Parking()
         missed_before = self.statistics.missed_ticks
         while True:
             due, tag_set = schedule.next()
+            self.progress.expect(due - loop.time() + longest)
             await self._rest(due - loop.time())
             if self._question is not None:
                 await self._answer(self._question, driver, limits, parking)

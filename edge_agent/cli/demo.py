@@ -65,7 +65,7 @@ def demo(seconds: float | None, as_json: bool) -> None:
     except KeyboardInterrupt:
         sys.exit(0)  # before the agent ran: nothing has to be finished
     except StageError as error:
-        say.print(str(error), style="red")
+        say.print(str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(EXIT_FAILED)
 
 

@@ -9,6 +9,7 @@ from edge_agent.driver import driver_names, load_driver
 
 _OWN = (
     "run",
+    "health",
     "check",
     "doctor",
     "schema",

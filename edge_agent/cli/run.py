@@ -12,6 +12,7 @@ import click
 
 from edge_agent.agent import DRAIN_S, Agent
 from edge_agent.cli.memory import give_back
+from edge_agent.cli.service import Notifier, Watching
 from edge_agent.cli.shadow import show_shadow
 from edge_agent.cli.signals import on_hangup, stop_on_signal
 from edge_agent.config.errors import ConfigError
@@ -61,9 +62,12 @@ def run_loop(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
     return uvloop.run(work())
 
 
-async def until_stopped(agent: Agent, stop: asyncio.Event, drain_s: float = DRAIN_S) -> int:
+async def until_stopped(
+    agent: Agent, stop: asyncio.Event, drain_s: float = DRAIN_S, watching: Watching | None = None
+) -> int:
     """Run the agent until `stop` is set, by a failure too; returns the exit status."""
     await agent.start()
+    beside = [] if watching is None else [asyncio.create_task(watching.run(), name="watching")]
     failed = asyncio.create_task(agent.failed())
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait((failed, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -72,9 +76,9 @@ async def until_stopped(agent: Agent, stop: asyncio.Event, drain_s: float = DRAI
         log.critical("a part of the agent ended: stopping", exc_info=failed.exception())
         status = EXIT_FAILED
         stop.set()
-    for task in (failed, stopped):
+    for task in (failed, stopped, *beside):
         task.cancel()
-    await asyncio.gather(failed, stopped, return_exceptions=True)
+    await asyncio.gather(failed, stopped, *beside, return_exceptions=True)
     await agent.stop(drain_s)
     return status
 
@@ -120,7 +124,7 @@ def run(config: Path, log_level: str, shadow: bool) -> None:
             len(site.connections),
             agent.site.data_dir,
         )
-        status = await until_stopped(agent, stop)
+        status = await until_stopped(agent, stop, watching=Watching(agent, Notifier()))
         if shadow:
             show_shadow(agent)
         return status

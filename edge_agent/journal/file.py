@@ -3,7 +3,7 @@
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -76,6 +76,7 @@ def open_file(path: Path, now_ms: int, cipher: Cipher) -> sqlite3.Connection:
 
     Raises JournalFormatError and JournalKeyError, before anything of the file is touched, and sqlite3.Error.
     """
+    check_format(path)
     # The journal calls from a worker thread of its own, but always one call at a time.
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
@@ -92,9 +93,27 @@ def open_file(path: Path, now_ms: int, cipher: Cipher) -> sqlite3.Connection:
     return db
 
 
+def check_format(path: Path) -> None:
+    """Raise JournalFormatError if a newer version has written the file. Nothing of it is touched, what a kill
+    has left beside it neither; whether it is damaged is for others to find out."""
+    if not path.exists():
+        return
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    if not path.with_name(f"{path.name}-wal").exists():
+        uri += "&immutable=1"  # without this, looking would leave files beside it
+    with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True)) as db:
+        (found,) = db.execute("PRAGMA user_version").fetchone()
+        if found > ENCRYPTED_FORMAT:
+            raise JournalFormatError(
+                f"{path}: journal format {found}, this agent knows formats up to {ENCRYPTED_FORMAT}. It was"
+                " written by a newer version: run that one, or move the file away."
+            )
+
+
 def check_file(path: Path, cipher: Cipher) -> None:
     """Raises JournalFormatError, JournalKeyError if the file, should it be there, is not for this agent with
     this key; sqlite3.Error."""
+    check_format(path)
     if path.exists():
         with closing(sqlite3.connect(path)) as db:
             _checked(db, path, cipher)
@@ -103,11 +122,6 @@ def check_file(path: Path, cipher: Cipher) -> None:
 def _checked(db: sqlite3.Connection, path: Path, cipher: Cipher) -> int:
     """The format of the file."""
     (found,) = db.execute("PRAGMA user_version").fetchone()
-    if found > ENCRYPTED_FORMAT:
-        raise JournalFormatError(
-            f"{path}: journal format {found}, this agent knows formats up to {ENCRYPTED_FORMAT}. It was"
-            " written by a newer version: run that one, or move the file away."
-        )
     if found != 0:
         check_key(cipher, _key_id(db), path)
     return int(found)

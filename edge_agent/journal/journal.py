@@ -16,6 +16,7 @@ from edge_agent.journal.gaps import Gap
 from edge_agent.journal.lanes import Lane, lane_of
 from edge_agent.journal.limits import THINNED, Limits
 from edge_agent.journal.store import Entry, Record, Store
+from edge_agent.model.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ RETRY_S = 1.0
 """Pause after a commit that failed."""
 TIDY_S = 10.0
 """How often to look whether something has to go."""
+WRITE_LIMIT_S = 120.0
+"""No write takes that long, be it to a worn memory card."""
 PENDING_BYTES = 64_000_000
 """Held in memory while the disk refuses records; beyond that the oldest go, readings first, counted."""
 
@@ -49,6 +52,7 @@ class Journal:
         self._path = path
         self._cipher = cipher
         self._store = Store(path, uplinks, limits=limits, cipher=cipher)
+        self.progress = Progress("journal")
         self._carried = _carried(uplinks)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._pending: deque[Record] = deque()
@@ -228,6 +232,7 @@ class Journal:
 
     async def _run(self) -> None:
         while not self._closing:
+            self.progress.expect(TIDY_S + WRITE_LIMIT_S)
             await self._wait_for_work()
             await asyncio.sleep(0 if self._closing else GROUP_S)
             if not await self._commit():

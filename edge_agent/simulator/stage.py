@@ -29,6 +29,7 @@ READY_LIMIT_S = 30.0
 END_LIMIT_S = 5.0
 LOOK_EVERY_S = 0.05
 _LISTEN_TRIES = 200
+BROKER = "amqtt>=0.12,<0.13"
 
 
 class StageError(Exception):
@@ -155,6 +156,6 @@ def workshop(ports: Ports, seed: int = DEFAULT_SEED, since_ms: int | None = None
 def embedded_broker(ports: Ports) -> Process:
     """The demo's broker. Raises StageError if it is not installed."""
     if find_spec("amqtt") is None:
-        raise StageError('the demo needs its broker: pip install "edge-agent[demo]"')
+        raise StageError(f'the demo needs its broker, which is not installed: pip install "{BROKER}"')
     command = [sys.executable, "-m", "edge_agent.simulator.broker", "--port", str(ports.broker)]
     return Process("embedded broker", command)

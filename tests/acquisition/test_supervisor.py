@@ -1,6 +1,7 @@
 """The supervisor over drivers that do as they are told; real servers are in tests/drivers and tests/field."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any
@@ -294,6 +295,71 @@ def test_a_stream_is_followed_and_made_again() -> None:
     told = supervised(driver, work)
     assert driver.log[:6] == ["open", "stream ended", "close", "open", "stream ended", "close"]
     assert told.news[:3] == ["opened s", "lost s timeout silence", "opened s"]
+
+
+class Silent(Stream):
+    """Tells nothing: its machine changes nothing."""
+
+    async def stream(self) -> AsyncGenerator[Batch, None]:
+        self.log.append("stream")
+        await asyncio.sleep(3600)
+        yield Batch("A", CLOCK.now_ms(), ("t",), (1,))
+
+
+async def latest(supervisor: ConnectionSupervisor, seconds: float) -> float:
+    """For how long the supervisor was late at most, while one looked."""
+    loop = asyncio.get_running_loop()
+    worst, end = -1.0, loop.time() + seconds
+    while loop.time() < end:
+        worst = max(worst, supervisor.progress.late_s())
+        await asyncio.sleep(0.005)
+    return worst
+
+
+def test_a_supervisor_whose_driver_lets_no_limit_end_it_is_late() -> None:
+    driver, released = Scripted([tag_set("A", 0.05)], timeout=0.05), asyncio.Event()
+
+    async def swallow(_: AnyTagSet) -> None:
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        await until(lambda: told.count("A") > 1)
+        driver.act = swallow
+        await until(lambda: supervisor.progress.late_s() > 0.3)
+        driver.act = None
+        released.set()
+        await until(lambda: supervisor.progress.late_s() < 0)
+
+    supervised(driver, work)
+
+
+def test_a_supervisor_that_fails_and_tries_again_is_not_late() -> None:
+    driver = Scripted([tag_set("A", 0.05), tag_set("B", 0.05)], timeout=0.02)
+
+    async def hang(which: AnyTagSet) -> None:
+        if which.equipment.id == "B":
+            await asyncio.sleep(3600)
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        driver.act = hang
+        assert await latest(supervisor, 0.3) < 0.2
+        driver.on_open = ConnectionFailed(UnknownCause.REFUSED, "no")
+        assert await latest(supervisor, 0.2) < 0.2
+        assert supervisor.statistics.failures > 3
+
+    supervised(driver, work)
+
+
+def test_a_stream_in_which_nothing_comes_is_not_late() -> None:
+    driver = Silent([tag_set("A", 1.0)])
+
+    async def work(supervisor: ConnectionSupervisor, told: Told) -> None:
+        await until(lambda: "stream" in driver.log)
+        assert supervisor.progress.late_s() == 0.0
+
+    supervised(driver, work)
 
 
 class Asked(Scripted):

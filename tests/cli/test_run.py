@@ -11,15 +11,22 @@ from edge_agent.config.shipped import shipped
 from edge_agent.simulator.stage import Ports, copy_configuration
 
 
-def test_a_history_of_a_newer_version_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("newer", ["history", "journal"])
+def test_data_of_a_newer_version_is_refused_untouched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], newer: str
+) -> None:
+    """Also what is beside the newer file, and would have been taken over to this version's format."""
     folder = copy_configuration(shipped("demo"), tmp_path / "demo", Ports())
-    (folder / "data").mkdir(exist_ok=True)
-    with closing(sqlite3.connect(folder / "data" / "history.db")) as db:
-        db.execute("PRAGMA user_version = 99")
+    data = folder / "data"
+    data.mkdir(exist_ok=True)
+    for name in ("history", "journal"):
+        with closing(sqlite3.connect(data / f"{name}.db")) as db:
+            db.execute(f"PRAGMA user_version = {99 if name == newer else 0}")
+    before = {file.name: file.read_bytes() for file in data.iterdir()}
     with pytest.raises(SystemExit) as ended:
         make_or_exit(load_or_exit(folder))
     assert ended.value.code == EXIT_FAILED
     said = capsys.readouterr().err
     assert said.startswith("edge-agent cannot start: ")
-    assert "history format 99, this agent knows formats up to" in said
-    assert not (folder / "data" / "journal.db").exists(), "refused before anything is written"
+    assert f"{newer} format 99, this agent knows formats up to" in said
+    assert {name: (data / name).read_bytes() for name in before} == before

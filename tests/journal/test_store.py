@@ -189,15 +189,24 @@ def test_a_failed_commit_changes_nothing(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_file_of_a_newer_format_is_refused_untouched(tmp_path: Path) -> None:
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_file_of_a_newer_format_is_refused_untouched(tmp_path: Path, killed: bool) -> None:
     path = tmp_path / "j.db"
     newer = sqlite3.connect(path)
+    newer.execute("PRAGMA journal_mode = WAL")
     newer.execute("PRAGMA user_version = 99")
+    if killed:  # what was written last is beside the file, and would go into it if it were opened to write
+        for name in ("j.db", "j.db-wal"):
+            (tmp_path / f"new-{name}").write_bytes((tmp_path / name).read_bytes())
     newer.close()
-    before = path.read_bytes()
+    if killed:
+        for name in ("j.db", "j.db-wal"):
+            (tmp_path / f"new-{name}").replace(tmp_path / name)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert ("j.db-wal" in before) is killed
     with pytest.raises(JournalFormatError, match="journal format 99"):
         Store(path, {"a": ALL})
-    assert path.read_bytes() == before
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
 
 
 OLD_SCHEMA = """
