@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_agent.cli.words import counts_text, rate_text, reason_text, scope_text
+from edge_agent.contract.counting import Line
 from edge_agent.contract.messages import DefinitionReference, EquipmentEvidence, Figure
-from edge_agent.indicators.calculate import Line
 from edge_agent.indicators.claims import Claim
 from edge_agent.words import CLAIMS
 

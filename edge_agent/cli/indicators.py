@@ -12,7 +12,7 @@ from edge_agent.cli.evidence import claims_table, console, lines_tables, rates_t
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError, did_you_mean
 from edge_agent.config.site import Site, load_site
-from edge_agent.indicators.calculate import Line
+from edge_agent.contract.counting import Line
 from edge_agent.indicators.definitions import Definition
 from edge_agent.looking import NoHistoryError, day_text, look
 

@@ -20,8 +20,8 @@ from edge_agent.config.errors import ConfigError, did_you_mean
 from edge_agent.config.register import read_register
 from edge_agent.config.site import Site, load_site, planned_calendars
 from edge_agent.contract.canonical import canonical_object
+from edge_agent.contract.counting import Line
 from edge_agent.contract.messages import DefinitionReference, EquipmentEvidence, Figure, RecordEvidence
-from edge_agent.indicators.calculate import Line
 from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.equipment import Register

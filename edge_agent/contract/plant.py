@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from edge_agent.contract.canonical import canonical_line
-from edge_agent.contract.merkle import leaf, root
+from edge_agent.contract.counting import Line, figure
+from edge_agent.contract.merkle import leaf
 from edge_agent.contract.messages import (
     DefinitionReference,
     EquipmentEvidence,
@@ -23,7 +24,6 @@ from edge_agent.contract.messages import (
 )
 
 Stated = Statements | StatementOfRecord
-Line = EquipmentEvidence | ProcessEvidence
 
 PER_HEAD = "per_10000_employees"
 _PROVED = ("registered", "reachable", "data_valid", "live")
@@ -71,10 +71,18 @@ def together(stated: Mapping[str, Stated]) -> PlantFigures:
     equipment = [_one_machine(machines[name], disagreements) for name in sorted(machines)]
     processes = [_one_process(steps[name], disagreements) for name in sorted(steps)]
     lines: Sequence[Line] = [*equipment, *processes]
+    hashed = [(line, leaf(canonical_line(line))) for line in lines]
     headcount = _headcount(stated, disagreements) if first.definition.unit == PER_HEAD else None
-    not_in_effect = any(_enterprise(one).reason == "definition_not_in_effect" for one in stated.values())
+    in_effect = all(_enterprise(one).reason != "definition_not_in_effect" for one in stated.values())
     figures = [
-        _figure(scope, lines, headcount, not_in_effect=not_in_effect) for scope in _scopes(stated.values())
+        figure(
+            scope,
+            [one for one in hashed if _belongs(one[0], scope)],
+            per_head=first.definition.unit == PER_HEAD,
+            people=headcount if scope.level == "enterprise" else None,
+            in_effect=in_effect,
+        )
+        for scope in _scopes(stated.values())
     ]
     named = {name: [gateway for gateway, _ in lines] for name, lines in (machines | steps).items()}
     oldest = min(stated.values(), key=lambda one: one.to)
@@ -149,12 +157,12 @@ def _agree(
         disagreements.append(f"{name}: {what} differs ({listed})")
 
 
-def _headcount(stated: Mapping[str, Stated], disagreements: list[str]) -> int:
-    """That of the enterprise, which every gateway should have been told alike; 0 if none was."""
-    said = [(gateway, _enterprise(one).denominator) for gateway, one in stated.items()]
-    told = [(gateway, count) for gateway, count in said if count]
+def _headcount(stated: Mapping[str, Stated], disagreements: list[str]) -> int | None:
+    """That of the enterprise, which every gateway should have been told alike; None if none was."""
+    whole = [(gateway, _enterprise(one)) for gateway, one in stated.items()]
+    told = [(gateway, one.denominator) for gateway, one in whole if one.reason != "headcount_missing"]
     _agree("enterprise", "headcount", told, disagreements)
-    return max((count for _, count in told), default=0)
+    return max((count for _, count in told), default=None)
 
 
 def _scopes(stated: Iterable[Stated]) -> list[Scope]:
@@ -176,42 +184,3 @@ def _belongs(line: Line, scope: Scope) -> bool:
     if scope.level == "workshop":
         return line.workshop == scope.id
     return isinstance(line, EquipmentEvidence) and (line.workshop, line.line) == (scope.workshop, scope.id)
-
-
-def _figure(
-    scope: Scope,
-    lines: Sequence[Line],
-    headcount: int | None,
-    *,
-    not_in_effect: bool,
-) -> Figure:
-    members = [line for line in lines if _belongs(line, scope)]
-    numerator = sum(_weight(line) for line in members if line.in_numerator)
-    denominator = sum(_weight(line) for line in members if line.in_denominator)
-    if headcount is not None:
-        denominator = headcount if scope.level == "enterprise" else 0
-    if headcount is not None and not denominator:
-        reason = "headcount_missing"
-    elif any(line.reason == "asset_value_missing" for line in members):
-        reason = "asset_value_missing"
-    elif not_in_effect:
-        reason = "definition_not_in_effect"
-    else:
-        reason = "" if denominator else "denominator_zero"
-    return Figure(
-        scope=scope,
-        numerator=numerator,
-        denominator=denominator,
-        rate=None if reason else numerator / denominator,
-        unknown=sum(line.in_denominator and _is_unknown(line) for line in members),
-        evidence=root([leaf(canonical_line(line)) for line in members]),
-        reason=reason,
-    )
-
-
-def _weight(line: Line) -> int:
-    return line.weight if isinstance(line, EquipmentEvidence) else 1
-
-
-def _is_unknown(line: Line) -> bool:
-    return isinstance(line, EquipmentEvidence) and line.state == _UNKNOWN

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from edge_agent.contract.canonical import canonical_line, canonical_list
-from edge_agent.contract.merkle import leaf, root
+from edge_agent.contract.counting import Line, figure
+from edge_agent.contract.merkle import leaf
 from edge_agent.contract.messages import (
     DefinitionReference,
     EquipmentEvidence,
@@ -39,9 +40,6 @@ class Evidence(ProvedMinutes, Protocol):
     def good_readings(self, equipment: str, from_ms: int) -> int: ...
 
     def last_good_ms(self, equipment: str) -> int | None: ...
-
-
-Line: TypeAlias = EquipmentEvidence | ProcessEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,42 +253,18 @@ class Calculator:
             nc_equipment=nc,
         )
 
-    def _figure(self, scope: Scope, hashed: Sequence[tuple[Line, bytes]], day: date) -> Figure:
-        lines = [line for line, _ in hashed]
-        numerator = sum(_weight(line) for line in lines if line.in_numerator)
-        denominator = sum(_weight(line) for line in lines if line.in_denominator)
-        headcount = self._register.headcount if scope.level == "enterprise" else None
-        if self._per_head:
-            denominator = headcount or 0
-        if self._per_head and headcount is None:
-            reason = "headcount_missing"
-        elif any(line.reason == "asset_value_missing" for line in lines):
-            reason = "asset_value_missing"
-        elif not self.definition.effective.on(day):
-            reason = "definition_not_in_effect"
-        else:
-            reason = "" if denominator else "denominator_zero"
-        return Figure(
-            scope=scope,
-            numerator=numerator,
-            denominator=denominator,
-            rate=None if reason else numerator / denominator,
-            unknown=sum(line.in_denominator and _unknown(line) for line in lines),
-            evidence=root([digest for _, digest in hashed]),
-            reason=reason,
+    def _figure(self, scope: Scope, lines: Sequence[tuple[Line, bytes]], day: date) -> Figure:
+        return figure(
+            scope,
+            lines,
+            per_head=self._per_head,
+            people=self._register.headcount if scope.level == "enterprise" else None,
+            in_effect=self.definition.effective.on(day),
         )
 
 
 def _id(one: Equipment | Process) -> str:
     return one.id
-
-
-def _weight(line: Line) -> int:
-    return line.weight if isinstance(line, EquipmentEvidence) else 1
-
-
-def _unknown(line: Line) -> bool:
-    return isinstance(line, EquipmentEvidence) and line.state == MachineState.UNKNOWN
 
 
 def _not_connected(rule: ConnectedRule, level: LinkLevel, good_readings: int, share: PlannedShare) -> str:

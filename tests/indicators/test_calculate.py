@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from edge_agent.config.definitions import known_definitions
 from edge_agent.contract.canonical import canonical
+from edge_agent.contract.counting import Line
 from edge_agent.contract.merkle import leaf, root
 from edge_agent.contract.messages import Figure, Scope, encode
-from edge_agent.indicators.calculate import Line
 from edge_agent.indicators.definitions import Definition, Effective
 from edge_agent.model.equipment import Equipment, Process, Register
 from tests.indicators.plant import (
