@@ -143,10 +143,11 @@ def test_who_is_not_asked_tells_nobody(tmp_path: Path) -> None:
     gone.tell("READY=1")
 
 
-@pytest.mark.parametrize(("pid", "watches"), [(os.getpid(), True), (os.getpid() + 1, False)])
-def test_the_watchdog_of_another_process_is_not_ours(pid: int, watches: bool) -> None:
-    notifier = Notifier({"NOTIFY_SOCKET": "@x", "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(pid)})
-    assert notifier.watchdog_s == (3.0 if watches else None)
+@pytest.mark.parametrize(("more", "watchdog_s"), [(0, 3.0), (1, None)])
+def test_the_watchdog_of_another_process_is_not_ours(more: int, watchdog_s: float | None) -> None:
+    pid = str(os.getpid() + more)
+    notifier = Notifier({"NOTIFY_SOCKET": "@x", "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": pid})
+    assert notifier.watchdog_s == watchdog_s
 
 
 def said(folder: Path) -> tuple[int, str]:
