@@ -38,18 +38,22 @@ GROUP = 100
 _BEGIN_MS = 1_760_000_000_000
 
 
-def records(messages: int) -> Iterator[Record]:
-    """Telemetry of machines whose values all change: half of them whole numbers, half with three decimals."""
+def random_telemetry(machines: int, messages: int) -> Iterator[Telemetry]:
+    """Of machines whose values all change: half of them whole numbers, half with three decimals."""
     draw = random.Random(1)  # noqa: S311 - no secret
     tags = [f"measured_{index}" for index in range(TAGS)]
     for index in range(messages):
-        second, machine = divmod(index, MACHINES)
-        message = Telemetry(
+        second, machine = divmod(index, machines)
+        yield Telemetry(
             equipment=f"CNC-{machine:03}",
             received=_BEGIN_MS + 1000 * second + machine,
             tags=tags,
             values=[draw.randrange(65536) if i % 2 else draw.randrange(10**6) / 1000 for i in range(TAGS)],
         )
+
+
+def records(messages: int) -> Iterator[Record]:
+    for message in random_telemetry(MACHINES, messages):
         yield Record(RecordClass.READINGS, message.equipment, encode(message), TAGS)
 
 
@@ -92,7 +96,7 @@ def _uplink(kind: str, port: int, journal: Journal, folder: Path) -> BrokerUplin
     common: dict[str, Any] = {"id": "region", "type": kind, "host": "127.0.0.1", "port": port}
     common |= {"client_id": "bench", "username": None}
     if kind == "mqtt":
-        options = MqttUplinkOptions.model_validate(common | {"root": ROOT})
+        options = MqttUplinkOptions.model_validate(common | {"root": ROOT, "audience": "plant"})
         status = Status(online=True, time=0, since=0, version="1", configuration="c")
         return MqttUplink(options, journal, lambda: status, _told)
     names = {f"measured_{index}": "" for index in range(TAGS)}

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict
+from zoneinfo import ZoneInfo
 
 from edge_agent import __version__
 from edge_agent.acquisition.diagnostics import Crossing
@@ -15,6 +16,7 @@ from edge_agent.config.models import (
     AnyUplinkOptions,
     InfluxdbUplinkOptions,
     JournalOptions,
+    MqttUplinkOptions,
     SparkplugUplinkOptions,
 )
 from edge_agent.config.site import Site, shadow_of, tag_sets
@@ -27,6 +29,7 @@ from edge_agent.figures import Figures
 from edge_agent.indicators.connected import ConnectedVersions
 from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.journal.cipher import cipher_of
+from edge_agent.journal.digests import Digested
 from edge_agent.journal.file import check_format
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.limits import Limits
@@ -43,6 +46,7 @@ from edge_agent.recording import Recorder, connected
 from edge_agent.reloading import NotWhileRunningError, Reloader
 from edge_agent.sharing.publishing import publish_capacity
 from edge_agent.statements.keys import signing_key
+from edge_agent.uplinks.disclosure import told_to
 from edge_agent.uplinks.influx.health import ConnectionHealth, Health, UplinkHealth
 from edge_agent.uplinks.influx.points import where_of
 from edge_agent.uplinks.influx.uplink import InfluxUplink
@@ -82,8 +86,7 @@ class Agent:
             self._keeper = HistoryKeeper(site.data_dir / "history.db")
             self.journal = Journal(
                 site.data_dir / "journal.db",
-                _cursors(site),
-                journal_limits(site.journal),
+                *_kept(site),
                 cipher,
             )
             self._keep_configuration()
@@ -310,8 +313,9 @@ class Agent:
         # From here on nobody asks how those do that end, or what the journal keeps for them.
         self.uplinks = list(kept.values())
         await self._parts.end(_uplink(name) for name, one in was.items() if now.get(name) != one)
-        if _cursors(before) != _cursors(self.site) or before.journal != self.site.journal:
-            await self.journal.follow(_cursors(self.site), journal_limits(self.site.journal))
+        kept_before, kept_now = _kept(before), _kept(self.site)
+        if kept_before != kept_now:
+            await self.journal.follow(*kept_now)
         new = {o.id: self._uplink(o) for o in self.site.uplinks if o.id not in kept}
         self.uplinks = [(kept | new)[options.id] for options in self.site.uplinks]
         for name, uplink in new.items():
@@ -476,6 +480,12 @@ def carried(uplink: AnyUplinkOptions) -> frozenset[RecordClass]:
     return classes
 
 
+def digested(site: Site) -> Digested:
+    """Platforms that take messages by their numbers get digests, of what their uplink tells them."""
+    told = {u.id: told_to(u.audience) for u in site.uplinks if isinstance(u, MqttUplinkOptions)}
+    return Digested(told, ZoneInfo(site.gateway.timezone))
+
+
 def journal_limits(options: JournalOptions) -> Limits:
     return Limits(
         options.max_size,
@@ -490,8 +500,10 @@ def _why(error: DriverError) -> dict[str, str]:
     return cause if error.kind is None else {**cause, "error": error.kind.value}
 
 
-def _cursors(site: Site) -> Mapping[str, frozenset[RecordClass]]:
-    return {options.id: carried(options) for options in site.uplinks}
+def _kept(site: Site) -> tuple[Mapping[str, frozenset[RecordClass]], Limits, Digested]:
+    """What the journal keeps for which uplinks, how much of it, and who gets digests."""
+    cursors = {options.id: carried(options) for options in site.uplinks}
+    return cursors, journal_limits(site.journal), digested(site)
 
 
 def _connection(name: str) -> str:

@@ -37,7 +37,7 @@ FILE_SCHEMA = "fta.evidence/1"
 RECORD_SCHEMA = "fta.statement/1"
 MOMENT_SCHEMA = "fta.indicator/1"
 
-UNSIGNED = {"seq", "signature", "evidence", "equipment", "processes"}
+UNSIGNED = {"seq", "after", "signature", "evidence", "equipment", "processes"}
 """Members of a message that its signature does not cover. The roots that it covers cover the evidence."""
 
 EQUIPMENT_DEFAULTS: dict[str, Any] = {

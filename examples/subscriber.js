@@ -1,7 +1,9 @@
 // A platform's subscriber without the agent's library: prints rates, discards repeats, asks for what is missing.
 //   npm install mqtt && node subscriber.js mqtt://broker.example.cn
 const mqtt = require("mqtt");
+const zlib = require("zlib");
 
+const LIMIT = { maxOutputLength: 4_000_000 }; // no message has more in it when it is compressed
 const LEVELS = 5; // fta/v1/{region}/{enterprise}/{gateway}
 const newest = new Map(); // gateway -> newest number up to which nothing is missing
 const early = new Map(); // gateway -> numbers that came before those in front of them
@@ -11,18 +13,25 @@ const client = mqtt.connect(process.argv[2] ?? "mqtt://127.0.0.1", { protocolVer
 client.on("connect", () => client.subscribe("fta/v1/#", { qos: 1 }));
 
 client.on("message", (path, payload, packet) => {
-  const levels = path.split("/");
-  const gateway = levels.slice(0, LEVELS).join("/");
-  let message = JSON.parse(payload);
+  const gateway = path.split("/").slice(0, LEVELS).join("/");
+  const text = payload[0] === 0x78 ? zlib.inflateSync(payload, LIMIT) : payload; // JSON begins with {
+  take(gateway, JSON.parse(text), packet.retain);
+});
+
+function take(gateway, message, retained) {
+  if (message.schema === "fta.bundle/1") {
+    for (const one of message.messages) take(gateway, one, retained);
+    return;
+  }
   if (message.schema === "fta.replay/1") message = message.message;
-  if (message.schema === "fta.replay-end/1") return pass(gateway, message.gone ?? []);
-  if (message.seq !== undefined && !packet.retain && !isNew(gateway, message.seq)) return;
+  if (message.schema === "fta.replay-end/1") return answered(gateway, message);
+  if (message.seq !== undefined && !retained && !isNew(gateway, message.seq)) return;
   if (message.schema !== "fta.indicator/1") return;
   for (const { scope, numerator, denominator, rate } of message.figures) {
     const shown = rate === null ? "-" : `${(rate * 100).toFixed(1)}%`;
     console.log(gateway, message.definition.id, scope.id, `${numerator}/${denominator}`, shown);
   }
-});
+}
 
 function isNew(gateway, seq) {
   const last = newest.get(gateway) ?? seq - 1;
@@ -37,10 +46,20 @@ function isNew(gateway, seq) {
   if (waiting.size && first <= until) {
     console.log(gateway, "gap", first, until);
     asked.set(gateway, until);
-    const request = { schema: "fta.replay-request/1", id: `${Date.now()}`, first, last: until };
-    client.publish(`${gateway}/replay/request`, JSON.stringify(request), { qos: 1 });
+    ask(gateway, first, until);
   }
   return true;
+}
+
+function ask(gateway, first, last) {
+  const request = { schema: "fta.replay-request/1", id: `${Date.now()}`, first, last };
+  client.publish(`${gateway}/replay/request`, JSON.stringify(request), { qos: 1 });
+}
+
+function answered(gateway, { last, gone }) {
+  pass(gateway, gone ?? []);
+  const until = asked.get(gateway);
+  if (last < until) ask(gateway, last + 1, until); // it sends only so much at once
 }
 
 function pass(gateway, gone) {

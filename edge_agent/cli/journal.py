@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from edge_agent.agent import carried
+from edge_agent.agent import carried, digested
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import load_site
 from edge_agent.journal.cipher import JournalKeyError, cipher_of, make_key
@@ -69,7 +69,8 @@ def convert(config: Path, old_key: Path | None) -> None:
         old, new = cipher_of(old_key), cipher_of(site.journal.key_file)
         lock = DataDirLock(site.data_dir)
         try:
-            count = convert_file(path, {u.id: carried(u) for u in site.uplinks}, old, new)
+            uplinks = {uplink.id: carried(uplink) for uplink in site.uplinks}
+            count = convert_file(path, uplinks, old, new, digested(site))
         finally:
             lock.release()
     except (DataDirBusyError, JournalFormatError, JournalKeyError, sqlite3.Error, OSError) as error:

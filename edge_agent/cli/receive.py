@@ -37,9 +37,11 @@ CREATE TABLE IF NOT EXISTS newest (
 );
 CREATE TABLE IF NOT EXISTS notices (
     kind TEXT NOT NULL, gateway TEXT NOT NULL, topic TEXT NOT NULL, first INTEGER, last INTEGER,
-    text TEXT NOT NULL
+    text TEXT NOT NULL, detail TEXT NOT NULL DEFAULT ''
 );
 """
+_DETAIL = "ALTER TABLE notices ADD COLUMN detail TEXT NOT NULL DEFAULT ''"
+"""For a file from before notices had one."""
 
 
 def _keys(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -113,8 +115,8 @@ def receive(
     Figures are checked against their signatures; of a gateway without --key, the first key that it signs with
     is trusted, and a change is told.
 
-    Prints one JSON object a line: gateway, topic, message; or notice, for what is not as it should be. Ctrl-C
-    ends it.
+    Prints one JSON object a line: gateway, topic, message; or notice, for what is not as it should be, and
+    for each day of which the gateway's digest shows that everything is here. Ctrl-C ends it.
 
     \b
       edge-agent receive --host broker.example.cn --tls --username platform
@@ -161,11 +163,14 @@ def _to_sqlite(path: Path) -> Callable[[Item], None]:
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
     db.executescript(_TABLES)
+    if not any(row[1] == "detail" for row in db.execute("PRAGMA table_info(notices)")):
+        db.execute(_DETAIL)
 
     def write(item: Item) -> None:
         if isinstance(item, Notice):
-            notice = (item.kind, item.gateway, item.topic, item.first, item.last, item.text)
-            db.execute("INSERT INTO notices VALUES (?, ?, ?, ?, ?, ?)", notice)
+            detail = msgspec.json.encode(item.detail).decode() if item.detail else ""
+            notice = (item.kind, item.gateway, item.topic, item.first, item.last, item.text, detail)
+            db.execute("INSERT INTO notices VALUES (?, ?, ?, ?, ?, ?, ?)", notice)
             return
         text = item.payload.decode()
         if isinstance(item.message, Numbered) and not item.retained:

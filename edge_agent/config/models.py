@@ -246,6 +246,13 @@ class MqttUplinkOptions(UplinkOptions):
         default=None,
         description="What messages may take of a narrow line; default: as fast as the broker takes them",
     )
+    compression: Literal["none", "zlib"] = Field(
+        default="none", description="zlib: messages that get smaller by it; receivers have to undo it"
+    )
+    gather: Duration | None = Field(
+        default=None,
+        description="How long readings wait for others, to travel as one message; default: each batch alone",
+    )
 
     @model_validator(mode="after")
     def _readings_stay_within(self) -> "MqttUplinkOptions":

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import rfc8785
 
-UNSIGNED = frozenset({"seq", "signature", "evidence", "equipment", "processes"})
+UNSIGNED = frozenset({"seq", "after", "signature", "evidence", "equipment", "processes"})
 """Members of a message that its signature does not cover: what is added to it, and the evidence, which is
 covered by the roots and digests that are signed."""
 

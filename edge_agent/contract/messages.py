@@ -21,9 +21,13 @@ class Message(Struct, frozen=True, tag_field="schema", kw_only=True, omit_defaul
 
 
 class Numbered(Message, frozen=True, kw_only=True):
-    """Base of the messages that travel through the journal."""
+    """Base of the messages that travel through the journal.
+
+    `after`, in what may overtake readings: the number of the message of its class before it.
+    """
 
     seq: int | UnsetType = UNSET
+    after: int | UnsetType = UNSET
 
 
 class Flaw(Struct, frozen=True):
@@ -418,6 +422,32 @@ class Capacity(Numbered, frozen=True, tag="fta.capacity/1", kw_only=True):
     classes: Sequence[FreeClass]
 
 
+class ClassDigest(Struct, frozen=True):
+    """The messages of one class: how many, the first and the last number, and `sum`, the SHA-256 of each
+    payload as a whole number, big-endian, added up modulo 2^256: 64 digits in hex."""
+
+    class_: str = msgspec.field(name="class")
+    count: int
+    first: int
+    last: int
+    sum: str
+
+
+class Digest(Numbered, frozen=True, tag="fta.digest/1", kw_only=True):
+    """What was numbered on one day: a receiver that has the same has everything.
+
+    It is of all numbers from `first` up to and including `last`, by class of record. `day` is the day, such
+    as `2026-11-27`, by the clocks of `timezone`, on which they were given.
+    """
+
+    time: int
+    day: str
+    timezone: str
+    first: int
+    last: int
+    classes: Sequence[ClassDigest]
+
+
 class RegisteredEquipment(Struct, frozen=True, omit_defaults=True):
     """The register's public columns."""
 
@@ -465,13 +495,23 @@ class RegisterMessage(Numbered, frozen=True, tag="fta.register/1", kw_only=True)
     version: str = ""
 
 
+class Bundle(Message, frozen=True, tag="fta.bundle/1", kw_only=True):
+    """Several `Telemetry` that travel together, each with the bytes that it has by itself.
+
+    It has no number of its own.
+    """
+
+    messages: Sequence[msgspec.Raw]
+
+
 class Status(Message, frozen=True, tag="fta.status/1", kw_only=True):
     """The gateway's presence. Not numbered: the Will carries it when nobody can count any more.
 
     `last_seq` is the newest number given out on this uplink, `acknowledged_seq` the newest that the broker
     confirmed with all before it; `key` is the public key of the gateway's signatures; `since` is when
     `online` became what it is. In the Will, written before the fact, `time` and `since` are those of the
-    connection. `audience` says how much the messages tell: `plant` all, `region` less.
+    connection. `audience` says how much the messages tell: `plant` all, `region` less. While a backlog of
+    telemetry drains, that numbered above `live_after` overtakes it; 0: none does.
     """
 
     online: bool
@@ -484,6 +524,7 @@ class Status(Message, frozen=True, tag="fta.status/1", kw_only=True):
     acknowledged_seq: int = 0
     key: str = ""
     audience: str = "plant"
+    live_after: int = 0
 
 
 class ReplayRequest(Message, frozen=True, tag="fta.replay-request/1", kw_only=True):
@@ -535,6 +576,8 @@ AnyMessage = (
     | RegisterMessage
     | Settlement
     | Capacity
+    | Bundle
+    | Digest
     | Status
     | ReplayRequest
     | Replay
@@ -555,8 +598,16 @@ def decode(payload: bytes) -> AnyMessage:
     return _DECODER.decode(payload)
 
 
-def number(body: bytes, seq: int) -> bytes:
-    """`body` with its number in front. `body` is a JSON object that `encode` made without one."""
+def bundle(messages: Sequence[bytes]) -> bytes:
+    """The `Bundle` of messages that are encoded and have their numbers."""
+    return b'{"schema":"fta.bundle/1","messages":[%b]}' % b",".join(messages)
+
+
+def number(body: bytes, seq: int, after: int = 0) -> bytes:
+    """`body` with its number in front, and with that of the message of its class before it, if there is one.
+    `body` is a JSON object that `encode` made without."""
+    if after:
+        return b'{"seq":%d,"after":%d,' % (seq, after) + body[1:]
     return b'{"seq":%d,' % seq + body[1:]
 
 
@@ -567,7 +618,7 @@ def telemetry(batch: Batch) -> Telemetry:
         received=batch.received_ms,
         tags=batch.tags,
         values=batch.values,
-        flaws=[Flaw(index, q.level.value, q.reason) for index, q in batch.flaws.items()],
+        flaws=[Flaw(index, q.level.value, q.reason) for index, q in batch.flaws.items()] or (),
         source=batch.source_ms,
     )
 

@@ -6,7 +6,7 @@ import math
 import ssl
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +19,14 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.contract.ledger import Held, Ledger, Range, Verdict
+from edge_agent.contract.compression import unpacked
+from edge_agent.contract.digests import class_of
+from edge_agent.contract.ledger import READY_LIMIT, Held, Ledger, Verdict
 from edge_agent.contract.messages import (
     AnyMessage,
+    Bundle,
+    ClassDigest,
+    Digest,
     Event,
     Numbered,
     Replay,
@@ -32,8 +37,9 @@ from edge_agent.contract.messages import (
     decode,
     encode,
 )
+from edge_agent.contract.proofs import Finding, Proof, Range
 from edge_agent.contract.signatures import Signed, flaw
-from edge_agent.contract.topics import REPLAY_REQUEST, REPLAY_RESPONSE
+from edge_agent.contract.topics import READINGS_TOPIC, REPLAY_REQUEST, REPLAY_RESPONSE
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +48,11 @@ SESSION_EXPIRY_S = 7 * 86_400
 """How long the broker keeps messages for a receiver that is away."""
 KEEPALIVE_S = 30
 LOOK_EVERY_S = 1.0
-_GAPS = ("numbers_lost", "thinned", "journal_damaged")
+_NUMBERS_LOST = "numbers_lost"
+_GAPS = (_NUMBERS_LOST, "thinned", "journal_damaged")
 """Events that say which numbers do not come."""
+_STARTS = (_NUMBERS_LOST, "journal_damaged")
+"""Events from which on a gateway may count anew for its next digest."""
 AT_ONCE = 500
 """Messages that are accounted for in one transaction at most."""
 REQUEST_LIMIT = 1000
@@ -103,11 +112,12 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is not as it should be.
+    """What is not as it should be, and that a day is complete.
 
     `kind`: `invalid` (cannot be read), `forged` (not what the gateway signed) and `conflict` are about
     messages that are not handed over, `gap` and `lost` about numbers; `key_changed`: the gateway signs with
-    another key from now on.
+    another key from now on. `digest_agrees`, `digest_differs` (one of each class) and `digest_unproven` are
+    about the numbers of a day.
     """
 
     kind: str
@@ -117,6 +127,9 @@ class Notice:
     first: int = 0
     last: int = 0
     payload: bytes = b""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """Of a digest: `day`; where it differs `class`, and what is `expected` and `found`: `count`, `first`,
+    `last` and `sum`, or None for nothing; `missing`: how many numbers of the day were given up."""
 
 
 Item = Delivery | Notice
@@ -128,6 +141,8 @@ class _Hole:
 
     since: float
     asked: float | None = None
+    late: bool = False
+    """It was given up before, and a digest shows that it is missed."""
 
 
 class Receiver:
@@ -156,6 +171,10 @@ class Receiver:
         self._holes: dict[tuple[str, Range], _Hole] = {}
         self._newest: dict[str, int] = {}
         """By gateway, the newest number that it says it has given."""
+        self._blocked: dict[tuple[str, str], float] = {}
+        """By gateway and class, since when what has overtaken readings waits for something of its class."""
+        self._found: list[Notice] = []
+        """What digests have said, and is not told yet."""
         self._looked = time.monotonic()
 
     @asynccontextmanager
@@ -236,9 +255,14 @@ class Receiver:
                 yield item
             for message in messages:
                 client.ack(message.mid, message.qos)
-            for held in await asyncio.to_thread(self._ready):
+            ready = await asyncio.to_thread(self._ready)
+            for held in ready:
                 async for item in self._hand_over(held):
                     yield item
+            if len(ready) < READY_LIMIT:  # whoever is told that a day is complete has all of it
+                found, self._found = self._found, []
+                for notice in found:
+                    yield notice
             if time.monotonic() - self._looked >= LOOK_EVERY_S:
                 self._looked = time.monotonic()
                 notices, requests = await asyncio.to_thread(self._look_for_holes)
@@ -274,15 +298,33 @@ class Receiver:
     def _account_for(self, messages: list[paho.MQTTMessage]) -> list[Item]:
         """Put what is numbered into the ledger; returns what is not, and what is wrong."""
         items: list[Item] = []
+        gateways: set[str] = set()
         with self._ledger.together():
             for message in messages:
                 levels = message.topic.split("/")
                 gateway = "/".join(levels[: self._rules.levels])
                 topic = "/".join(levels[self._rules.levels :])
-                items += self._account_for_one(
-                    gateway, topic, bytes(message.payload), retained=message.retain
-                )
+                sent = bytes(message.payload)
+                try:
+                    payload = unpacked(sent)
+                except ValueError as error:
+                    items.append(Notice("invalid", gateway, topic, str(error), payload=sent))
+                    continue
+                items += self._account_for_sent(gateway, topic, payload, retained=message.retain)
+                gateways.add(gateway)
+            for gateway in sorted(gateways):
+                self._settle(gateway)
         return items
+
+    def _settle(self, gateway: str) -> None:
+        """Find what the digests say of the days that are complete."""
+        self._found += [_told(gateway, finding) for finding in self._ledger.settle(gateway)]
+
+    def _account_for_sent(self, gateway: str, topic: str, payload: bytes, *, retained: bool) -> list[Item]:
+        try:
+            return self._account_for_one(gateway, topic, payload, retained=retained)
+        except OverflowError:  # no file takes numbers from 2^63 on, and no gateway gets there
+            return [Notice("invalid", gateway, topic, "a number is too large", payload=payload)]
 
     def _account_for_one(
         self, gateway: str, topic: str, payload: bytes, *, retained: bool, again: bool = False
@@ -294,6 +336,8 @@ class Receiver:
             message = decode(payload)
         except msgspec.MsgspecError as error:
             return [self._invalid(gateway, topic, payload, str(error))]
+        if isinstance(message, Bundle):
+            return self._account_for_bundle(gateway, topic, message)
         if topic == REPLAY_RESPONSE:
             return self._answer(gateway, message)
         if isinstance(message, Status):
@@ -311,18 +355,42 @@ class Receiver:
             return [Notice("invalid", gateway, topic, "it has no seq", payload=payload)]
         if isinstance(message, Event) and {"first", "last"} <= message.detail.keys():
             self._excuse(gateway, message)
-        if not again and (isinstance(message, Telemetry) or _tells_of_gap(message)):
-            self._ledger.reach(gateway, message.seq)
-        verdict = self._ledger.take(Held(gateway, message.seq, topic, payload))
+        if not again and (isinstance(message, Telemetry | Digest) or _tells_of_gap(message)):
+            self._ledger.reach(gateway, message.seq, overtakes=isinstance(message, Telemetry))
+        held = Held(
+            gateway,
+            message.seq,
+            topic,
+            payload,
+            class_of(message).value,
+            message.after if isinstance(message.after, int) else 0,
+            isinstance(message, Digest) or (isinstance(message, Event) and message.kind in _STARTS),
+        )
+        verdict = self._ledger.take(held)
+        if verdict is Verdict.NEW and isinstance(message, Digest):
+            self._ledger.claimed(gateway, message)
         if verdict is Verdict.CONFLICT:
             text = f"number {message.seq} came before with other content"
             return [*told, Notice("conflict", gateway, topic, text, message.seq, message.seq, payload)]
         return told
 
+    def _account_for_bundle(self, gateway: str, topic: str, bundle: Bundle) -> list[Item]:
+        items: list[Item] = []
+        for one in bundle.messages:
+            payload = bytes(one)
+            try:
+                equipment = msgspec.json.decode(payload, type=_Equipment).equipment
+            except msgspec.MsgspecError as error:
+                items.append(self._invalid(gateway, topic, payload, str(error)))
+            else:
+                of_equipment = f"{READINGS_TOPIC}{equipment}"
+                items += self._account_for_sent(gateway, of_equipment, payload, retained=False)
+        return items
+
     def _follow(self, gateway: str, status: Status) -> None:
         if status.online:
+            self._ledger.report(gateway, status.acknowledged_seq, status.last_seq, status.live_after)
             self._newest[gateway] = status.last_seq
-            self._ledger.report(gateway, status.acknowledged_seq, status.last_seq)
         else:
             self._ledger.away(gateway)
 
@@ -367,7 +435,7 @@ class Receiver:
     def _ask_for_the_rest(self, gateway: str, answer: ReplayEnd) -> None:
         """A gateway that answers a part of a request will answer the next part, too."""
         for (of, (first, last)), hole in self._holes.items():
-            if of == gateway and first <= answer.last < last:
+            if of == gateway and first <= answer.last + 1 <= last:
                 hole.since = time.monotonic() - self._rules.patience
                 hole.asked = -math.inf
 
@@ -380,6 +448,9 @@ class Receiver:
         first, last = event.detail["first"], event.detail["last"]
         count = event.detail.get("count")
         if not _tells_of_gap(event) or not (isinstance(first, int) and isinstance(last, int)):
+            return
+        if event.kind == _NUMBERS_LOST:
+            self._ledger.never_given(gateway, first, last)
             return
         if isinstance(count, int):
             holes = self._ledger.missing(gateway, last)
@@ -394,17 +465,22 @@ class Receiver:
         notices: list[Notice] = []
         requests: list[tuple[str, bytes]] = []
         seen: dict[tuple[str, Range], _Hole] = {}
+        given_up: set[str] = set()
         with self._ledger.together():
             for gateway in self._ledger.gateways():
-                for first, last in self._gaps(gateway):
-                    hole = self._known(gateway, first, last) or _Hole(now)
+                for first, last, new in (*self._gaps(gateway, now), *self._given_up(gateway, now)):
+                    hole = self._known(gateway, first, last) or new
                     age = now - hole.since
                     if age >= rules.give_up:
-                        self._ledger.excuse(gateway, first, last)
-                        notices.append(Notice("lost", gateway, "", "it did not come in time", first, last))
+                        self._ledger.excuse(gateway, first, last, ask=not hole.late)
+                        given_up.add(gateway)
+                        if not hole.late:
+                            text = "it did not come in time"
+                            notices.append(Notice("lost", gateway, "", text, first, last))
                         continue
-                    if age >= rules.patience and (hole.asked is None or now - hole.asked >= rules.ask_again):
-                        if hole.asked is None:
+                    due = hole.asked is None or now - hole.asked >= rules.ask_again
+                    if due and (hole.late or age >= rules.patience):
+                        if hole.asked is None and not hole.late:
                             notices.append(Notice("gap", gateway, "", "", first, last))
                         hole.asked = now
                         if rules.replay:
@@ -412,17 +488,44 @@ class Receiver:
                             request = ReplayRequest(id=uuid.uuid4().hex, first=first, last=until)
                             requests.append((f"{gateway}/{REPLAY_REQUEST}", encode(request)))
                     seen[gateway, (first, last)] = hole
+            for gateway in sorted(given_up):
+                self._settle(gateway)
         self._holes = seen
         return notices, requests
 
-    def _gaps(self, gateway: str) -> Iterator[Range]:
-        """The holes, without what is still on its way."""
-        above = self._ledger.on_its_way_above(gateway)
-        for first, last in self._ledger.missing(gateway, self._newest.get(gateway, 0)):
-            if above is None or last <= above:
-                yield first, last
-            elif first <= above:
-                yield first, above
+    def _gaps(self, gateway: str, now: float) -> Iterator[tuple[int, int, _Hole]]:
+        """The holes, without what is still on its way, each as it is if it is new."""
+        on_its_way = self._ledger.on_its_way(gateway)
+        for hole in self._ledger.missing(gateway, self._newest.get(gateway, 0)):
+            first, last = hole
+            for low, high in on_its_way:
+                if first <= last and first < low:
+                    yield first, min(last, low - 1), _Hole(now)
+                first = max(first, high + 1)
+            if first <= last:
+                yield first, last, _Hole(now)
+        yield from self._lost_amid_a_backlog(gateway, on_its_way, now)
+
+    def _lost_amid_a_backlog(
+        self, gateway: str, on_its_way: Sequence[Range], now: float
+    ) -> Iterator[tuple[int, int, _Hole]]:
+        """What should have overtaken readings, too, before what did. Each names the one before it alone, so
+        the patience is for all of a class together. Where nothing is on its way, it is a hole as any."""
+        waited_for = [
+            (seq, record_class)
+            for seq, record_class in self._ledger.waited_for(gateway)
+            if any(low <= seq <= high for low, high in on_its_way)
+        ]
+        blocked = {(gateway, record_class) for _, record_class in waited_for}
+        for key in [key for key in self._blocked if key[0] == gateway and key not in blocked]:
+            del self._blocked[key]
+        for seq, record_class in waited_for:
+            yield seq, seq, _Hole(self._blocked.setdefault((gateway, record_class), now))
+
+    def _given_up(self, gateway: str, now: float) -> Iterator[tuple[int, int, _Hole]]:
+        """What may still come, and would make a digest agree: asked for at once."""
+        for first, last in self._ledger.to_ask_again(gateway) if self._rules.replay else ():
+            yield first, last, _Hole(now, late=True)
 
     def _known(self, gateway: str, first: int, last: int) -> _Hole | None:
         """The hole that this one is, or is what is left of."""
@@ -432,12 +535,45 @@ class Receiver:
         return None
 
 
+def _told(gateway: str, finding: Finding) -> Notice:
+    """A finding for people and programs."""
+    day = finding.day
+    detail: dict[str, Any] = {"day": finding.day}
+    match finding.proof:
+        case Proof.AGREES:
+            text = f"{day}: everything is there"
+        case Proof.UNPROVEN:
+            text = f"{day}: not seen from its beginning" if finding.day else "no digest is of these numbers"
+        case Proof.DIFFERS:
+            text = (
+                f"{day}: {finding.record_class}: {_counts(finding.expected)} expected,"
+                f" {_counts(finding.found)} found; {finding.missing} numbers of the day were given up"
+            )
+            detail |= {
+                "class": finding.record_class,
+                "expected": finding.expected,
+                "found": finding.found,
+                "missing": finding.missing,
+            }
+    return Notice(finding.proof.value, gateway, "", text, finding.first, finding.last, detail=detail)
+
+
+def _counts(one: ClassDigest | None) -> str:
+    return "none" if one is None else f"{one.count} with sum {one.sum[:8]}…"
+
+
 def _tells_of_gap(message: AnyMessage) -> bool:
     return isinstance(message, Event) and message.kind in _GAPS
 
 
 class _Seq(msgspec.Struct):
     seq: int
+
+
+class _Equipment(msgspec.Struct, tag_field="schema", tag="fta.telemetry/1"):
+    """Of telemetry alone: nothing else has a place in a bundle."""
+
+    equipment: str
 
 
 def tls_context(ca: Path | None, certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
@@ -452,7 +588,7 @@ def tls_context(ca: Path | None, certificate: Path | None = None, key: Path | No
 def summary(item: Item) -> dict[str, Any]:
     """An item as one JSON object: a message as it came, or a notice."""
     if isinstance(item, Notice):
-        return {
+        told = {
             "notice": item.kind,
             "gateway": item.gateway,
             "topic": item.topic,
@@ -460,6 +596,7 @@ def summary(item: Item) -> dict[str, Any]:
             "first": item.first,
             "last": item.last,
         }
+        return {**told, "detail": item.detail} if item.detail else told
     return {
         "gateway": item.gateway,
         "topic": item.topic,

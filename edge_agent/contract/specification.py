@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 
 from edge_agent.contract import messages
+from edge_agent.contract.compression import CONTENT_TYPE
 from edge_agent.contract.messages import Message
-from edge_agent.contract.topics import REPLAY_REQUEST, REPLAY_RESPONSE, RETAINED, RecordClass
+from edge_agent.contract.topics import BUNDLES_TOPIC, REPLAY_REQUEST, REPLAY_RESPONSE, RETAINED, RecordClass
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "Factory telemetry and indicators"
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """Of the contract: the second number grows with each addition."""
 
 PARAMETERS = {
@@ -30,17 +31,21 @@ PARAMETERS = {
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One topic below the root. `asks`: it is the platform that publishes there."""
+    """One topic below the root. `asks`: it is the platform that publishes there; `known_as`: its name, where
+    the topic has that of another."""
 
     topic: str
     types: tuple[type[Message], ...]
     retained: bool
     asks: bool = False
+    known_as: str = ""
 
     @property
     def name(self) -> str:
         """A name for documents: `state/{equipment}` is `state`, `replay/request` is `replay-request`."""
-        return "-".join(level for level in self.topic.split("/") if not level.startswith("{"))
+        return self.known_as or "-".join(
+            level for level in self.topic.split("/") if not level.startswith("{")
+        )
 
 
 CHANNELS = (
@@ -48,12 +53,14 @@ CHANNELS = (
     Channel("register", (messages.RegisterMessage,), True),
     Channel("state/{equipment}", (messages.State,), True),
     Channel("telemetry/{equipment}", (messages.Telemetry,), False),
+    Channel(BUNDLES_TOPIC, (messages.Bundle,), False, known_as="bundle"),
     Channel("indicator/{name}/{variant}", (messages.Statements,), True),
     Channel("statement/{name}/{variant}/{period}", (messages.StatementOfRecord,), True),
     Channel("account/{equipment}/{period}", (messages.Account,), True),
     Channel("event", (messages.Event,), False),
     Channel("capacity", (messages.Capacity,), True),
     Channel("settlement/{tenant}", (messages.Settlement,), RecordClass.SETTLEMENTS in RETAINED),
+    Channel("digest", (messages.Digest,), False),
     Channel(REPLAY_REQUEST, (messages.ReplayRequest,), False, asks=True),
     Channel(REPLAY_RESPONSE, (messages.Replay, messages.ReplayEnd), False),
 )
@@ -92,7 +99,9 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": TITLE,
             "version": VERSION,
-            "description": "What the edge agent sends to a regional platform over MQTT, and what it answers.",
+            "description": "What the edge agent sends to a regional platform over MQTT, and what it answers."
+            f" A payload that begins with the byte 0x78 is JSON compressed with zlib (RFC 1950), which MQTT 5"
+            f" calls {CONTENT_TYPE}.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",

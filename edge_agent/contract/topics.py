@@ -17,6 +17,8 @@ class RecordClass(StrEnum):
     ACCOUNTS = "accounts"
     CAPACITY = "capacity"
     SETTLEMENTS = "settlements"
+    DIGESTS = "digests"
+    """By which a receiver proves that it has everything: every MQTT JSON uplink has its own."""
 
 
 REPLAY_REQUEST = "replay/request"
@@ -24,7 +26,10 @@ REPLAY_REQUEST = "replay/request"
 REPLAY_RESPONSE = "replay/response"
 
 READINGS_TOPIC = "telemetry/"
-"""Below the root: what everything else may overtake begins with this."""
+"""Below the root: that of a batch is this and its equipment."""
+
+BUNDLES_TOPIC = "telemetry"
+"""Below the root: telemetry of several batches in one message. `telemetry/#` covers it."""
 
 _SUFFIX = {
     RecordClass.READINGS: f"{READINGS_TOPIC}{{}}",
@@ -36,8 +41,9 @@ _SUFFIX = {
     RecordClass.ACCOUNTS: "account/{}",
     RecordClass.CAPACITY: "capacity",
     RecordClass.SETTLEMENTS: "settlement/{}",
+    RecordClass.DIGESTS: "digest",
 }
-RETAINED = frozenset(RecordClass) - {RecordClass.READINGS, RecordClass.EVENTS}
+RETAINED = frozenset(RecordClass) - {RecordClass.READINGS, RecordClass.EVENTS, RecordClass.DIGESTS}
 """Classes whose newest message a subscriber gets at once, because each replaces the one before it."""
 
 
@@ -56,6 +62,10 @@ class Topics:
     def status(self) -> str:
         """Retained, and the Will's topic."""
         return f"{self.root}/status"
+
+    @property
+    def bundles(self) -> str:
+        return f"{self.root}/{BUNDLES_TOPIC}"
 
     def of(self, record_class: RecordClass, subject: str) -> str:
         """Topic of a record; `subject` is what it is about: equipment, tenant, or equipment and kind of

@@ -8,7 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 from edge_agent.contract.topics import RecordClass
+from edge_agent.journal import digests
 from edge_agent.journal.cipher import Cipher
+from edge_agent.journal.digests import Digested
 from edge_agent.journal.file import key_id_of, make, open_file
 from edge_agent.journal.numbers import sync_folder
 from edge_agent.journal.rescue import beside, remove_beside
@@ -21,7 +23,11 @@ _WITHOUT_CONTENT = ("places", "uplinks", "boot", "gaps")
 
 
 def convert(
-    path: Path, uplinks: Mapping[str, frozenset[RecordClass]], old: Cipher, new: Cipher
+    path: Path,
+    uplinks: Mapping[str, frozenset[RecordClass]],
+    old: Cipher,
+    new: Cipher,
+    digested: Digested | None = None,
 ) -> int | None:
     """Convert the journal at `path`, which no agent uses, from `old` to `new`.
 
@@ -30,7 +36,7 @@ def convert(
     """
     if key_id_of(path) == new.key_id:
         return None
-    store = Store(path, uplinks, cipher=old)
+    store = Store(path, uplinks, digested=digested, cipher=old)
     try:
         store.check()  # what is damaged is set aside as ever, and told
     finally:
@@ -58,10 +64,13 @@ def _copy(path: Path, made: Path, old: Cipher, new: Cipher) -> int:
         closing(sqlite3.connect(made, isolation_level=None)) as to,
     ):
         make(to, new)
+        to.execute(digests.SCHEMA)
         with all_or_nothing(to):
             for *columns, content in db.execute("SELECT * FROM runs"):
                 _insert(to, "runs", (*columns, new.seal(old.open(content))))
                 count += 1
+            for uplink, content in db.execute("SELECT * FROM days"):
+                _insert(to, "days", (uplink, new.seal(old.open(content))))
             for table in _WITHOUT_CONTENT:
                 for row in db.execute(f"SELECT * FROM {table}"):  # noqa: S608 - one of the names above
                     _insert(to, table, row)

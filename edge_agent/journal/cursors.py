@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.gaps import DAMAGED, NUMBERS_LOST, Gap
+from edge_agent.journal.lanes import Lane, lane_of
 from edge_agent.journal.numbers import Numbers
 from edge_agent.journal.rescue import Saved
 from edge_agent.journal.runs import Record, Run
@@ -20,10 +21,15 @@ class Cursor:
     """No number above this one has been given out, whatever a power cut took."""
 
 
+NewestOf = dict[tuple[str, RecordClass], int]
+"""By uplink and class of what may overtake readings, its newest number, if something of it is kept."""
+
+
 def give_numbers(
     records: Iterable[Record],
     cursors: Mapping[str, Cursor],
     takers: Mapping[RecordClass, Sequence[str]],
+    newest_of: NewestOf,
     now_ms: int,
 ) -> list[Run]:
     """The records as runs, in their order; `takers` are the uplinks that carry a class."""
@@ -35,11 +41,26 @@ def give_numbers(
             continue
         if not runs or (runs[-1].record_class, runs[-1].only) != (record.record_class, record.only):
             numbers = {name: cursors[name].last_seq + 1 for name in names}
-            runs.append(Run(record.record_class, record.only, now_ms, now_ms, numbers, [], [], []))
+            after = _before(record, names, newest_of)
+            runs.append(Run(record.record_class, record.only, now_ms, now_ms, numbers, [], [], [], after))
         runs[-1].add(record)
         for name in names:
             cursors[name].last_seq += 1
+        note_order(newest_of, runs[-1])
     return runs
+
+
+def _before(record: Record, names: Iterable[str], newest_of: NewestOf) -> dict[str, int]:
+    """The numbers of what is of its class before it; empty if it may not overtake readings."""
+    if lane_of(record) is not Lane.URGENT:
+        return {}
+    return {name: newest_of.get((name, record.record_class), 0) for name in names}
+
+
+def note_order(newest_of: NewestOf, run: Run) -> None:
+    """The next record of its class comes after this run."""
+    for name in run.after:
+        newest_of[name, run.record_class] = run.last(name)
 
 
 def cursors_of(saved: Saved) -> dict[str, Cursor]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.contract.topics import RecordClass
+from edge_agent.journal import digests
 from edge_agent.journal.cipher import Cipher, check_key
 from edge_agent.journal.gaps import Gap
 from edge_agent.journal.runs import Run, joined, packed
@@ -87,6 +88,7 @@ def open_file(path: Path, now_ms: int, cipher: Cipher) -> sqlite3.Connection:
             make(db, cipher)
         elif found == 1:
             _take_over(db, now_ms, cipher)
+        db.execute(digests.SCHEMA)  # files of this format from before there were digests have none
     except BaseException:
         db.close()
         raise

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.cipher import PLAIN, Cipher
+from edge_agent.journal.digests import Digested
 from edge_agent.journal.gaps import Gap
 from edge_agent.journal.lanes import Lane, lane_of
 from edge_agent.journal.limits import THINNED, Limits
@@ -46,12 +47,13 @@ class Journal:
         path: Path,
         uplinks: Mapping[str, frozenset[RecordClass]],
         limits: Limits | None = None,
+        digested: Digested | None = None,
         cipher: Cipher = PLAIN,
     ) -> None:
         """Open `path`; what else is given, as for Store. Raises as Store does."""
         self._path = path
         self._cipher = cipher
-        self._store = Store(path, uplinks, limits=limits, cipher=cipher)
+        self._store = Store(path, uplinks, limits=limits, digested=digested, cipher=cipher)
         self.progress = Progress("journal")
         self._carried = _carried(uplinks)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -102,13 +104,20 @@ class Journal:
         if self._task is not None:
             await self._task
 
-    async def follow(self, uplinks: Mapping[str, frozenset[RecordClass]], limits: Limits) -> None:
+    async def follow(
+        self,
+        uplinks: Mapping[str, frozenset[RecordClass]],
+        limits: Limits,
+        digested: Digested | None = None,
+    ) -> None:
         """Serve `uplinks` within `limits` from now on. Of those that go on, nothing is lost or repeated; what
         is appended meanwhile waits. Uplinks that end read no more. Raises as `__init__` does.
         """
         self._carried |= _carried(uplinks)
         await self._pause()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._reopen, uplinks, limits)
+        await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: self._reopen(uplinks, limits, digested)
+        )
         self._carried = _carried(uplinks)
         self._saved = {name: cursor.acked_seq for name, cursor in self._store.cursors.items()}
         self._taken = {name: self._taken.get(name, seq) for name, seq in self._saved.items()}
@@ -118,9 +127,11 @@ class Journal:
         self.start()
         self._wanted.set()
 
-    def _reopen(self, uplinks: Mapping[str, frozenset[RecordClass]], limits: Limits) -> None:
+    def _reopen(
+        self, uplinks: Mapping[str, frozenset[RecordClass]], limits: Limits, digested: Digested | None
+    ) -> None:
         self._store.close()
-        self._store = Store(self._path, uplinks, limits=limits, cipher=self._cipher)
+        self._store = Store(self._path, uplinks, limits=limits, digested=digested, cipher=self._cipher)
 
     def append(self, record: Record) -> None:
         """Queue a record; returns at once. A class that no uplink carries is not kept."""

@@ -8,10 +8,14 @@ import msgspec
 
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.cipher import Cipher
+from edge_agent.journal.cursors import NewestOf
 from edge_agent.journal.file import DamagedFileError, whole
 from edge_agent.journal.gaps import NOT_KEPT
 from edge_agent.journal.lanes import URGENT_CLASSES, Lane
 from edge_agent.journal.runs import DamagedRunError, Run, unpacked
+
+RUNS_LOOKED_AT = 100
+"""Of each class, for the newest number of each uplink; only one that was away for long is not in them."""
 
 
 class Reader:
@@ -57,6 +61,19 @@ class Reader:
         ).fetchone()
         return 0 if row is None else whole(*row)[0]
 
+    def newest_of_classes(self) -> NewestOf:
+        """By uplink and class of what may overtake readings, the newest number of which a repeat may come."""
+        newest: NewestOf = {}
+        for one in URGENT_CLASSES:
+            rows = self._db.execute(
+                "SELECT id, numbers, count FROM runs WHERE class = ? AND only = '' ORDER BY id DESC LIMIT ?",
+                (one.value, RUNS_LOOKED_AT),
+            )
+            for run_id, numbers, count in rows:
+                for name, first in _given(run_id, numbers).items():
+                    newest.setdefault((name, one), first + whole(count)[0] - 1)
+        return newest
+
     def reason(self, uplink: str, seq: int) -> str:
         """Why a number that was given does not come."""
         row = self._db.execute(
@@ -81,10 +98,7 @@ class Reader:
             return
         of_classes = (self._numbers_of(one, from_run) for one in URGENT_CLASSES)
         for run_id, numbers in merge(*of_classes):
-            try:
-                first = msgspec.json.decode(numbers, type=dict[str, int]).get(uplink)
-            except msgspec.MsgspecError as error:
-                raise DamagedFileError(f"numbers of run {run_id}: {error}") from error
+            first = _given(run_id, numbers).get(uplink)
             if first is not None:
                 yield first, run_id
 
@@ -113,3 +127,11 @@ class Reader:
             return unpacked(self._cipher.open(content))
         except DamagedRunError as error:
             raise DamagedFileError(f"run {run_id}: {error}") from error
+
+
+def _given(run_id: int, numbers: str) -> dict[str, int]:
+    """The first numbers of a run, as they stand in the file. Raises DamagedFileError."""
+    try:
+        return msgspec.json.decode(numbers, type=dict[str, int])
+    except (msgspec.MsgspecError, TypeError) as error:
+        raise DamagedFileError(f"numbers of run {run_id}: {error}") from error

@@ -4,11 +4,12 @@ A run carries all that is needed to find its place again, so that it can be save
 """
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
+from edge_agent.contract.messages import number
 from edge_agent.contract.topics import RecordClass
 
 RUN_BYTES = 256 * 1024
@@ -34,18 +35,29 @@ class Record:
     """Id of the one uplink that gets it, whatever that carries; empty: all that carry its class."""
 
 
+Told = Callable[[Record], bytes]
+"""What an uplink tells of a record, as the body of a message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A record with the number that it has for one uplink, for good."""
 
     seq: int
     record: Record
+    after: int = 0
+    """The number of the record of its class before it, if it may overtake readings; 0: not known, or none."""
+
+    def payload(self, told: Told) -> bytes:
+        """The message as it is sent, each time the same."""
+        return number(told(self.record), self.seq, self.after)
 
 
 class Run(msgspec.Struct, array_like=True):
     """Records of one class and the same takers, one after the other: `numbers` are those of the first.
 
-    `from_ms` and `to_ms` are when the first and the last was recorded.
+    `from_ms` and `to_ms` are when the first and the last was recorded. `after`: by taker, the number of the
+    record of this class before the run, or 0; empty where none is sent.
     """
 
     record_class: RecordClass
@@ -56,6 +68,7 @@ class Run(msgspec.Struct, array_like=True):
     subjects: list[str]
     readings: list[int]
     bodies: list[bytes]
+    after: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.bodies)
@@ -73,12 +86,16 @@ class Run(msgspec.Struct, array_like=True):
         """Up to `limit` of its entries for `uplink` with numbers above `after`; none if it is no taker."""
         if uplink not in self.numbers:
             return []
-        first = self.numbers[uplink]
+        first, before = self.numbers[uplink], self.after.get(uplink)
         start = max(0, after + 1 - first)
         part = slice(start, start + limit)
         columns = zip(self.subjects[part], self.bodies[part], self.readings[part], strict=True)
         return [
-            Entry(first + index, Record(self.record_class, subject, body, readings, self.only))
+            Entry(
+                first + index,
+                Record(self.record_class, subject, body, readings, self.only),
+                0 if before is None else first + index - 1 if index else before,
+            )
             for index, (subject, body, readings) in enumerate(columns, start)
         ]
 
@@ -87,7 +104,8 @@ class Run(msgspec.Struct, array_like=True):
         return (
             self.record_class is other.record_class
             and self.only == other.only
-            and {name: first + len(self) for name, first in self.numbers.items()} == other.numbers
+            and {name: self.last(name) + 1 for name in self.numbers} == other.numbers
+            and ({name: self.last(name) for name in self.numbers} if self.after else {}) == other.after
             and sum(map(len, self.bodies)) < RUN_BYTES
         )
 
@@ -101,6 +119,7 @@ class Run(msgspec.Struct, array_like=True):
             self.subjects + other.subjects,
             self.readings + other.readings,
             self.bodies + other.bodies,
+            self.after,
         )
 
 

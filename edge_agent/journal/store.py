@@ -15,13 +15,16 @@ from edge_agent.journal import thinning
 from edge_agent.journal.cipher import PLAIN, Cipher
 from edge_agent.journal.cursors import (
     Cursor,
+    NewestOf,
     cursors_of,
     gap_of_damage,
     give_numbers,
+    note_order,
     skip_reserved,
     take_reserved,
     take_tail,
 )
+from edge_agent.journal.digests import Days, Digested
 from edge_agent.journal.file import (
     DamagedFileError,
     JournalFormatError,
@@ -79,11 +82,14 @@ class Store:
         boot: str | None = None,
         limits: Limits | None = None,
         now_ms: Callable[[], int] = CLOCK.now_ms,
+        digested: Digested | None = None,
         cipher: Cipher = PLAIN,
     ) -> None:
         """Open or create `path` for `uplinks` (name to the classes that it carries).
 
         `boot` names the run of the operating system; default: this one.
+
+        `digested` get a digest of each day, which no other does.
 
         An uplink that the file knows and the configuration does not loses its queue and keeps its counter.
         A damaged file is set aside, and what can be read of it is kept. Raises JournalFormatError and
@@ -103,6 +109,7 @@ class Store:
         self._noted: dict[str, int] = {}
         """What the file of numbers says is reserved."""
         self._next_run = 1
+        self._newest_of: NewestOf = {}
         self.cursors: dict[str, Cursor] = {}
         self.gaps: dict[str, list[Gap]] = {name: [] for name in uplinks}
         """By uplink, those above its cursor."""
@@ -112,6 +119,7 @@ class Store:
         """Whether what must not be thinned is more than the limit."""
         finish_interrupted(path)
         self._boot = boot or boot_id()
+        self._days = Days(digested, cipher)
         self._tail = Tail(path.with_suffix(".tail"), cipher)
         try:
             self._open()
@@ -159,6 +167,8 @@ class Store:
         for name, cursor in self.cursors.items():
             if self._file.newest(name) > cursor.last_seq:
                 raise DamagedFileError(f"{name} has numbers that were not given")
+        self._days.load(self._db, {name: cursor.last_seq for name, cursor in self.cursors.items()})
+        self._newest_of = self._file.newest_of_classes()
         self._next_run = self._file.next_run()
         for name, gap in read_gaps(self._db):
             if name in self.gaps and name in self.cursors and gap.last > self.cursors[name].acked_seq:
@@ -169,11 +179,16 @@ class Store:
         """Put together where each uplink stands, and write it down before anything new is numbered."""
         if saved is not None:  # the new file says nothing yet
             self.cursors = cursors_of(saved)
+            self._newest_of = self._file.newest_of_classes()
+            self._days.now = {}
             self.gaps = {name: [] for name in self.carries}
         unsure = take_reserved(self.cursors, given)
         for name in self.carries:
             self.cursors.setdefault(name, Cursor(0, 0, 0))
         self._unsaved = take_tail(self.cursors, waiting)
+        for run in self._unsaved:
+            note_order(self._newest_of, run)
+        self._days.count(self._unsaved)
         if saved is not None or not same_boot:
             unsure = set(self.cursors)
         lost = skip_reserved(self.cursors, unsure)
@@ -267,8 +282,13 @@ class Store:
                 cursor = self.cursors[name]
                 cursor.acked_seq = max(cursor.acked_seq, min(seq, cursor.last_seq))
                 self.gaps[name] = [gap for gap in self.gaps[name] if gap.last > cursor.acked_seq]
-            runs = self._numbered(records)
-            if sync or any(cursor.last_seq > cursor.reserved_seq for cursor in self.cursors.values()):
+            digests = self._days.due(self._now_ms())
+            runs = self._numbered([*digests, *records])
+            if (
+                sync
+                or digests
+                or any(cursor.last_seq > cursor.reserved_seq for cursor in self.cursors.values())
+            ):
                 with self._transaction():
                     self._write_unsaved(runs)
                     self._save_cursors()
@@ -285,18 +305,22 @@ class Store:
         return entries
 
     def _numbered(self, records: Iterable[Record]) -> list[Run]:
-        return give_numbers(records, self.cursors, self._takers, self._now_ms())
+        runs = give_numbers(records, self.cursors, self._takers, self._newest_of, self._now_ms())
+        self._days.count(runs)
+        return runs
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """What goes wrong leaves what is known of uplinks as it was."""
-        before = self.cursors, self.gaps, self._next_run
+        before = self.cursors, self.gaps, self._next_run, self._newest_of, self._days.now
         self.cursors = {name: replace(cursor) for name, cursor in self.cursors.items()}
         self.gaps = {name: list(gaps) for name, gaps in self.gaps.items()}
+        self._newest_of = dict(self._newest_of)
+        self._days.now = dict(self._days.now)
         try:
             yield
         except BaseException:
-            self.cursors, self.gaps, self._next_run = before
+            self.cursors, self.gaps, self._next_run, self._newest_of, self._days.now = before
             raise
 
     @contextmanager
@@ -343,6 +367,7 @@ class Store:
             if cursor.last_seq > cursor.reserved_seq:
                 cursor.reserved_seq = cursor.last_seq + RESERVE
             self._save(name, cursor)
+        self._days.save(self._db)
 
     def _save(self, name: str, cursor: Cursor) -> None:
         save_cursor(self._db, name, cursor.last_seq, cursor.acked_seq, cursor.reserved_seq)
@@ -370,7 +395,7 @@ class Store:
     def _read_lane(self, uplink: str, lane: Lane, after_seq: int, limit: int) -> tuple[list[Entry], int]:
         entries: list[Entry] = []
         for run in chain(self._file.runs_of(lane, uplink, after_seq), self._unsaved):
-            found = run.entries(uplink, after_seq, len(run))
+            found = run.entries(uplink, after_seq, limit - len(entries))
             entries += [entry for entry in found if lane_of(entry.record) is lane]
             if len(entries) >= limit:
                 return entries[:limit], entries[limit - 1].seq
@@ -411,7 +436,7 @@ class Store:
     def _tidy(self) -> bool:
         limits, now = self._limits, self._now_ms()
         with self._transaction():
-            self._write_unsaved()
+            self._write_unsaved(self._numbered(self._days.due(now)))
             excess = thinning.used_bytes(self._db) - limits.max_bytes
             wanted = excess + limits.max_bytes // thinning.THIN_PART if excess > 0 else 0
             acked = {name: cursor.acked_seq for name, cursor in self.cursors.items()}

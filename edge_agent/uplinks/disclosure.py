@@ -5,7 +5,7 @@ here as told is not told: a field or an event that comes with another version st
 somebody decides about it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 from msgspec.structs import replace
@@ -24,14 +24,17 @@ from edge_agent.contract.messages import (
     encode,
 )
 from edge_agent.contract.topics import RecordClass
-from edge_agent.journal.store import Record
+from edge_agent.journal.runs import Record, Told
 from edge_agent.model.state import MachineState, UnknownCause
 
-Told = Callable[[Record], bytes]
-"""What is told of a record, as the body of a message."""
-
 _AS_THEY_ARE = frozenset(
-    {RecordClass.STATEMENTS, RecordClass.ASSETS, RecordClass.SETTLEMENTS, RecordClass.CAPACITY}
+    {
+        RecordClass.STATEMENTS,
+        RecordClass.ASSETS,
+        RecordClass.SETTLEMENTS,
+        RecordClass.CAPACITY,
+        RecordClass.DIGESTS,
+    }
 )
 """Signed, so that nothing can be left out, or without anything of a single machine."""
 
@@ -70,7 +73,10 @@ EVENT_DETAILS: Mapping[str, frozenset[str]] = {
 
 def told_to(audience: Audience) -> Told:
     """What `audience` is told."""
-    return _to_region if audience == "region" else attrgetter("body")
+    return _to_region if audience == "region" else _everything
+
+
+_everything = attrgetter("body")
 
 
 def _to_region(record: Record) -> bytes:

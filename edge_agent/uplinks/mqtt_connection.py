@@ -15,6 +15,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.models import ProxyOptions, TlsOptions, UplinkOptions
+from edge_agent.contract.compression import CONTENT_TYPE
 
 KEEPALIVE_S = 30
 ANSWER_S = 10.0
@@ -100,8 +101,10 @@ class MqttConnection:
         self._aliases: dict[str, int] = {}
         """By topic, the number that stands for it (MQTT 5)."""
         self._aliases_limit = 0
-        version = MQTTProtocolVersion.MQTTv5 if options.version == "5" else MQTTProtocolVersion.MQTTv311
-        clean: dict[str, Any] = {} if options.version == "5" else {"clean_session": True}
+        self._properties: dict[tuple[int | None, int | None, bool], Properties | None] = {}
+        self._is_5 = options.version == "5"
+        version = MQTTProtocolVersion.MQTTv5 if self._is_5 else MQTTProtocolVersion.MQTTv311
+        clean: dict[str, Any] = {} if self._is_5 else {"clean_session": True}
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=options.client_id,
@@ -160,33 +163,45 @@ class MqttConnection:
         await asyncio.shield(self._lost)
 
     def publish(
-        self, topic: str, payload: bytes, *, retain: bool, expiry_s: int | None = None, qos: int = 1
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool,
+        expiry_s: int | None = None,
+        qos: int = 1,
+        compressed: bool = False,
     ) -> int:
         """Send; returns the message's id. Raises MqttError.
 
-        `expiry_s` (MQTT 5): how long the broker keeps it for a receiver that is away.
+        MQTT 5 is told `expiry_s`, how long the broker keeps it for a receiver that is away, and whether it is
+        `compressed`.
         """
         properties: Properties | None = None
-        if self._aliases_limit or expiry_s is not None:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
-            if expiry_s is not None:
-                properties.MessageExpiryInterval = expiry_s
-            topic = self._shortened(topic, properties)
+        if self._is_5:
+            topic, alias = self._shortened(topic)
+            properties = self._properties_of(alias, expiry_s, compressed)
         info = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
         if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise MqttError(f"cannot send: {paho.error_string(info.rc)}")
         self._write_rest()
         return info.mid
 
-    def _shortened(self, topic: str, properties: Properties) -> str:
+    def _shortened(self, topic: str) -> tuple[str, int | None]:
         """The topic, or nothing if its number says it all; the first come keep the numbers there are."""
         alias = self._aliases.get(topic)
         if alias is not None:
-            properties.TopicAlias = alias
-            return ""
+            return "", alias
         if len(self._aliases) < self._aliases_limit:
-            self._aliases[topic] = properties.TopicAlias = len(self._aliases) + 1
-        return topic
+            self._aliases[topic] = alias = len(self._aliases) + 1
+        return topic, alias
+
+    def _properties_of(self, alias: int | None, expiry_s: int | None, compressed: bool) -> Properties | None:
+        """What MQTT 5 says of a message. The same few again and again, and paho takes long to make one."""
+        key = alias, expiry_s, compressed
+        if key not in self._properties:
+            self._properties[key] = None if key == (None, None, False) else _properties(*key)
+        return self._properties[key]
 
     async def subscribe(self, topic: str) -> None:
         """Ask at QoS 1 for what is published to `topic`, and wait for the answer. Raises MqttError.
@@ -307,6 +322,30 @@ class MqttConnection:
         waiting = self._lost if self._opened.done() else self._opened
         if not waiting.done():
             waiting.set_exception(error)
+
+
+class _Packed(Properties):
+    """Properties that do not change any more."""
+
+    def __init__(self, properties: Properties) -> None:
+        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
+        # Not by assignment, which paho takes for the name of a property.
+        self.__dict__["_bytes"] = properties.pack()  # type: ignore[no-untyped-call]
+
+    def pack(self) -> bytes:
+        packed: bytes = self.__dict__["_bytes"]
+        return packed
+
+
+def _properties(alias: int | None, expiry_s: int | None, compressed: bool) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
+    if alias is not None:
+        properties.TopicAlias = alias
+    if expiry_s is not None:
+        properties.MessageExpiryInterval = expiry_s
+    if compressed:
+        properties.ContentType = CONTENT_TYPE
+    return _Packed(properties)
 
 
 def _send_at_once(connection: "paho.SocketLike") -> None:

@@ -7,17 +7,22 @@ from collections import deque
 
 import msgspec
 
-from edge_agent.contract.messages import Gone, Replay, ReplayEnd, ReplayRequest, decode, encode, number
+from edge_agent.contract.messages import Gone, Replay, ReplayEnd, ReplayRequest, decode, encode
 from edge_agent.contract.topics import Topics
 from edge_agent.journal.journal import Journal
-from edge_agent.uplinks.disclosure import Told
+from edge_agent.journal.runs import Told
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 100
 """Messages in one answer: what is new must not wait for what is old, nor a broker drown in it."""
+BYTES_AT_ONCE = 250_000
+"""An answer takes no more messages from here on; figures with their evidence are large."""
 PAUSE_S = 0.5
-"""Between two answers: so a platform gets 200 messages a second again, whatever it asks for."""
+"""Between two answers: so a platform gets 200 messages a second again, or about half a megabyte, whatever it
+asks for."""
+TOO_LARGE = 2**63
+"""No number is, and the journal's file cannot be asked for one."""
 WAITING = 20
 """Requests that wait; of more than that the oldest are dropped, and will be asked again."""
 
@@ -48,7 +53,10 @@ class Replays:
             request = decode(payload)
         except msgspec.MsgspecError:
             return
-        if isinstance(request, ReplayRequest) and 0 < request.first <= request.last:
+        if not (isinstance(request, ReplayRequest) and 0 < request.first <= request.last < TOO_LARGE):
+            return
+        asked = request.first, request.last
+        if asked not in [(one.first, one.last) for one in self._waiting]:
             self._waiting.append(request)
             self._asked.set()
 
@@ -65,12 +73,17 @@ class Replays:
         except (sqlite3.Error, OSError) as error:
             log.warning("uplink %s: cannot send again (%s)", self._uplink, error)
             return []
-        answers = []
+        answers: list[bytes] = []
+        size = 0
         for entry in entries:
+            if size >= BYTES_AT_ONCE:
+                last = entry.seq - 1
+                break
             record = entry.record
             topic = self._topics.of(record.record_class, record.subject).removeprefix("/")
-            message = msgspec.Raw(number(self._told(record), entry.seq))
+            message = msgspec.Raw(entry.payload(self._told))
             answers.append(encode(Replay(id=request.id, topic=topic, message=message)))
-        gone = [Gone(gap.first, gap.last, _WORDS[gap.kind]) for gap in gaps]
+            size += len(answers[-1])
+        gone = [Gone(gap.first, gap.last, _WORDS[gap.kind]) for gap in gaps if gap.last <= last]
         end = ReplayEnd(id=request.id, first=request.first, last=last, gone=gone)
         return [*answers, encode(end)]

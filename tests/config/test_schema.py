@@ -79,7 +79,7 @@ def test_the_examples_of_the_documentation_are_right(
     Authority(tmp_path).issue("page")
     (tmp_path / "wang.hash").write_text(hashed("a long pass phrase"))
     (tmp_path / "targets").mkdir()
-    assert len(others) == 13
+    assert len(others) == 14
     tenants_tag = """
 connections:
   - id: mill

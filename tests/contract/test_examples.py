@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.contract.messages import decode, encode
-from tests.contract.test_receiver import ROOT, Gateway, event
+from edge_agent.contract.compression import packed
+from edge_agent.contract.messages import bundle, decode, encode
+from tests.contract.test_receiver import ROOT, Gateway, event, reading
 from tests.field.mosquitto import Mosquitto
 from tests.house.test_docs import examples
 from tests.npm import NODE, npm_package
@@ -61,7 +62,9 @@ def test_rates_once_and_a_gap_filled(tmp_path: Path, command: object) -> None:
                 assert process.stdout.readline().split() == [ROOT, "gap", "6", "6"], "5 came once"
                 (request,) = played.asked()
                 assert (request.first, request.last) == (6, 6)
-                played.send(indicator(8), topic)
+                # From a narrow line: 8 to 10 in one message, compressed.
+                played.send(packed(bundle([reading(seq) for seq in (8, 9, 10)])), "telemetry")
+                played.send(packed(indicator(11)), topic)
                 assert process.stdout.readline() == wanted
                 assert len(played.requests) == 1, "once for each gap"
             finally:

@@ -1,11 +1,14 @@
 """The ledger against a set of numbers: each counted once, holes are what is not there, order is kept."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.contract.ledger import Held, Ledger, Range, Verdict
+from edge_agent.contract.ledger import Held, Ledger, Verdict
+from edge_agent.contract.proofs import Range
 
 NUMBERS = st.integers(1, 30)
 STEPS = st.lists(
@@ -33,12 +36,13 @@ def spread(ranges: list[Range]) -> list[int]:
 def test_it_counts_as_a_set_does(steps: list[tuple[str, int, int]], last: int) -> None:
     ledger = Ledger()
     known: set[int] = set()
-    waiting: set[int] = set()
+    came: set[int] = set()
     for what, first, length in steps:
         if what == "take":
-            expected = Verdict.REPEAT if first in known else Verdict.NEW
+            # What was excused and comes all the same is taken.
+            expected = Verdict.REPEAT if first in came else Verdict.NEW
             assert ledger.take(held(first)) is expected
-            waiting |= {first} - known
+            came.add(first)
             known.add(first)
         else:
             ledger.excuse("g", first, first + length)
@@ -46,9 +50,9 @@ def test_it_counts_as_a_set_does(steps: list[tuple[str, int, int]], last: int) -
     newest = max(known, default=0)
     assert spread(ledger.missing("g")) == holes(known, newest)
     assert spread(ledger.missing("g", last)) == (holes(known, max(last, newest)) if known else [])
-    assert [one.seq for one in ledger.ready(in_order=False)] == sorted(waiting)
+    assert [one.seq for one in ledger.ready(in_order=False)] == sorted(came)
     first_hole = min(holes(known, newest), default=newest + 1)
-    assert [one.seq for one in ledger.ready(in_order=True)] == sorted(n for n in waiting if n < first_hole)
+    assert [one.seq for one in ledger.ready(in_order=True)] == sorted(n for n in came if n < first_hole)
     ledger.close()
 
 
@@ -82,6 +86,74 @@ def test_what_was_not_handed_over_is_there_after_a_restart(tmp_path: Path) -> No
     ledger.close()
 
 
+READING = "telemetry/M1"
+
+
+@given(
+    st.sets(st.integers(1, 10), min_size=1),
+    st.sets(st.integers(11, 20)),
+    st.sets(st.integers(1, 20)),
+)
+def test_what_came_of_two_streams_is_missing_where_they_passed(
+    old: set[int], live: set[int], urgent: set[int]
+) -> None:
+    """Readings up to 10 are a backlog, those above it overtake them; what is urgent overtakes both."""
+    ledger = Ledger()
+    ledger.excuse("g", 0, 0)
+    ledger.report("g", 0, 20, 10)
+    for seq in sorted(urgent):
+        ledger.take(held(seq))
+    for seq in [*sorted(live - urgent), *sorted(old - urgent)]:
+        ledger.take(Held("g", seq, READING, b"{}", "readings"))
+        ledger.reach("g", seq, overtakes=True)
+    passed = [max(old - urgent, default=0), max(live - urgent, default=10)]
+    on_its_way = {n for first, last in ledger.on_its_way("g") for n in range(first, min(last, 20) + 1)}
+    assert on_its_way == {*range(passed[0] + 1, 11), *range(passed[1] + 1, 21)}
+    came = old | live | urgent
+    ready = {one.seq for one in ledger.ready(in_order=True)}
+    first_hole = min({*range(1, 22)} - came)
+    assert {n for n in came if n < first_hole} <= ready
+    first_live_hole = min({*range(11, 22)} - came)
+    overtaken = {n for n in live - urgent if n < first_live_hole}
+    if first_hole > passed[0]:
+        assert ready >= overtaken | urgent
+        assert ready - urgent - {n for n in came if n < first_hole} == overtaken - {
+            n for n in came if n < first_hole
+        }
+    ledger.report("g", 20, 20)
+    assert ledger.on_its_way("g") == []
+    ledger.close()
+
+
+def test_an_event_lost_amid_live_readings_holds_back_those_behind_it() -> None:
+    ledger = Ledger()
+    ledger.report("g", 0, 9, 9)
+    for seq in (1, 10, 11, 13, 15):
+        ledger.take(Held("g", seq, READING, b"{}", "readings"))
+        ledger.reach("g", seq, overtakes=True)
+    ledger.take(Held("g", 14, "event", b"{}", "events", 12))
+    ledger.take(Held("g", 16, "state/M1", b"{}", "states"))
+    assert [one.seq for one in ledger.ready(in_order=True)] == [1, 10, 11, 16]
+    assert ledger.waited_for("g") == [(12, "events")]
+    assert not any(first <= 12 <= last for first, last in ledger.on_its_way("g")), "it is a hole as any"
+    ledger.take(Held("g", 12, "event", b"{}", "events"))
+    assert [one.seq for one in ledger.ready(in_order=True)] == [1, *range(10, 17)]
+    assert ledger.waited_for("g") == []
+    ledger.close()
+
+
+def test_what_must_overtake_nothing_says_that_both_streams_are_there() -> None:
+    ledger = Ledger()
+    ledger.report("g", 0, 30, 10)
+    ledger.reach("g", 15)
+    assert ledger.on_its_way("g")[0][0] == 16
+    ledger.report("g", 0, 30, 20)  # another connection
+    assert [first for first, _ in ledger.on_its_way("g")] == [11, 21]
+    ledger.report("g", 0, 30)  # the backlog is through
+    assert [first for first, _ in ledger.on_its_way("g")] == [21]
+    ledger.close()
+
+
 def test_what_fails_half_way_has_not_happened() -> None:
     ledger = Ledger()
     try:
@@ -93,3 +165,50 @@ def test_what_fails_half_way_has_not_happened() -> None:
     assert ledger.gateways() == []
     assert ledger.take(held(1)) is Verdict.NEW
     ledger.close()
+
+
+def test_what_overtakes_readings_keeps_the_order_of_its_class() -> None:
+    ledger = Ledger()
+
+    def take(seq: int, record_class: str, after: int = 0) -> None:
+        assert ledger.take(Held("g", seq, "t", b"%d" % seq, record_class, after)) is Verdict.NEW
+
+    def handed_over() -> list[int]:
+        ready = ledger.ready(in_order=True)
+        for one in ready:
+            ledger.handed_over(one)
+        return [one.seq for one in ready]
+
+    take(1, "readings")
+    ledger.report("g", acknowledged=0, last=100)
+    take(5, "states", after=0)
+    take(9, "states", after=7)
+    take(10, "events", after=0)
+    take(11, "states", after=9)
+    assert handed_over() == [1, 5, 10], "7 got lost: 9 waits for it, and 11 for 9"
+    assert ledger.waited_for("g") == [(7, "states")]
+    take(7, "states", after=5)
+    assert handed_over() == [7, 9, 11]
+    assert ledger.waited_for("g") == []
+    take(20, "states", after=15)
+    assert handed_over() == []
+    ledger.excuse("g", 15, 15)
+    assert handed_over() == [20], "15 does not come"
+    ledger.close()
+
+
+def test_a_file_from_before_there_were_digests_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(
+            "CREATE TABLE numbers (gateway TEXT, first INTEGER, last INTEGER, PRIMARY KEY (gateway, first));"
+            "CREATE TABLE digests (gateway TEXT, seq INTEGER, digest BLOB, PRIMARY KEY (gateway, seq));"
+            "CREATE TABLE inbox (gateway TEXT, seq INTEGER, topic TEXT, payload BLOB, worker TEXT,"
+            " PRIMARY KEY (gateway, seq));"
+            "INSERT INTO numbers VALUES ('g', 1, 1); INSERT INTO digests VALUES ('g', 1, x'00');"
+            "INSERT INTO inbox VALUES ('g', 1, 'event', '{}', '');"
+        )
+    for _ in range(2):
+        ledger = Ledger(path)
+        assert [one.seq for one in ledger.ready(in_order=True)] == [1]
+        ledger.close()

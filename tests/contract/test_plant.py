@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.cli.main import main
@@ -51,6 +51,7 @@ def by_scope(figures: object) -> Mapping[Scope, Figure]:
     return {figure.scope: figure for figure in figures}
 
 
+@settings(deadline=None)
 @given(NAMES, st.lists(st.frozensets(st.sampled_from(sorted(ROWS))), min_size=1, max_size=4))
 def test_gateways_with_one_register_state_together_what_one_that_sees_all_states(
     name: str, gateways: list[frozenset[str]]
@@ -63,6 +64,7 @@ def test_gateways_with_one_register_state_together_what_one_that_sees_all_states
     assert all(len(known) == len(gateways) for known in plant.seen_by.values())
 
 
+@settings(deadline=None)
 @given(
     NAMES.filter(lambda name: DEFINITIONS[name].counts == "equipment"),
     st.lists(st.frozensets(st.sampled_from(sorted(ROWS)), min_size=1), min_size=1, max_size=4),

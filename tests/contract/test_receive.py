@@ -4,10 +4,15 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
 
+from edge_agent.contract.digests import counted, hash_of
+from edge_agent.contract.messages import Digest, encode, number
 from tests.contract.test_receiver import ROOT, Gateway, event, status
 from tests.field.mosquitto import Mosquitto
 
@@ -37,11 +42,13 @@ def test_it_prints_each_message_once(tmp_path: Path, version: str) -> None:
 
 def test_it_writes_a_database(tmp_path: Path) -> None:
     target = tmp_path / "messages.db"
+    with closing(sqlite3.connect(target)) as db:  # of a version whose notices had no detail
+        db.execute("CREATE TABLE notices (kind TEXT, gateway TEXT, topic TEXT, first, last, text TEXT)")
     with Mosquitto(tmp_path / "broker") as broker:
         played = Gateway(broker.port)
         played.send(status(), "status", retain=True)
         played.send(event(1), "state/A", retain=True)
-        command = [*COMMAND, "--port", str(broker.port), "--sqlite", str(target), "--count", "4"]
+        command = [*COMMAND, "--port", str(broker.port), "--sqlite", str(target)]
         process = subprocess.Popen(command)
         deadline = 200
         while deadline and not (target.exists() and rows(target, "SELECT count(*) FROM newest") == [(2,)]):
@@ -53,14 +60,26 @@ def test_it_writes_a_database(tmp_path: Path) -> None:
             raise AssertionError("it ended")
         assert deadline
         played.events([5, 6])
+        counts = counted("events", 5, 6, [hash_of(event(5)), hash_of(b"another")])
+        digest = Digest(time=0, day="2026-11-27", timezone="UTC", first=5, last=6, classes=[counts])
+        played.send(number(encode(digest), 7), "digest")
+        while deadline and not rows(target, "SELECT 1 FROM notices"):
+            deadline -= 1
+            time.sleep(0.1)
+        process.terminate()
         assert process.wait(20) == 0
         played.close()
     assert rows(target, "SELECT gateway, seq, topic, schema FROM messages ORDER BY seq") == [
         (ROOT, 5, "event", "fta.event/1"),
         (ROOT, 6, "event", "fta.event/1"),
+        (ROOT, 7, "digest", "fta.digest/1"),
     ]
     ((message,),) = rows(target, "SELECT message FROM messages WHERE seq = 5")
     assert message == event(5).decode(), "word for word"
+    ((kind, first, last, detail),) = rows(target, "SELECT kind, first, last, detail FROM notices")
+    assert (kind, first, last) == ("digest_differs", 5, 6)
+    found = json.loads(str(detail))
+    assert (found["class"], found["expected"], found["found"]["count"]) == ("events", to_builtins(counts), 2)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,7 +16,10 @@ import pytest
 from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from edge_agent.contract.compression import LIMIT, is_packed, packed
+from edge_agent.contract.digests import counted, hash_of
 from edge_agent.contract.messages import (
+    Digest,
     Event,
     Gone,
     Replay,
@@ -23,6 +27,7 @@ from edge_agent.contract.messages import (
     ReplayRequest,
     Status,
     Telemetry,
+    bundle,
     decode,
     encode,
     number,
@@ -35,20 +40,22 @@ QUICK = Rules(patience=0.3, ask_again=0.5, give_up=3.0)
 LIMIT_S = 20.0
 
 
-def event(seq: int, text: str = "", kind: str = "test", **detail: int) -> bytes:
+def event(seq: int, text: str = "", kind: str = "test", after: int = 0, **detail: int) -> bytes:
     body = encode(Event(time=0, kind=kind, subject="", message=text or f"number {seq}", detail=detail))
-    return number(body, seq)
+    return number(body, seq, after)
 
 
 def reading(seq: int) -> bytes:
     return number(encode(Telemetry(equipment="M1", received=0, tags=["t"], values=[1])), seq)
 
 
-def status(last_seq: int = 0, acknowledged_seq: int | None = None, *, online: bool = True) -> bytes:
+def status(
+    last_seq: int = 0, acknowledged_seq: int | None = None, *, online: bool = True, live_after: int = 0
+) -> bytes:
     """Of a gateway that has delivered everything, if it is not said how far it is."""
     acknowledged = last_seq if acknowledged_seq is None else acknowledged_seq
     said = Status(online=online, time=0, since=0, version="0", configuration="")
-    return encode(replace(said, last_seq=last_seq, acknowledged_seq=acknowledged))
+    return encode(replace(said, last_seq=last_seq, acknowledged_seq=acknowledged, live_after=live_after))
 
 
 class Gateway:
@@ -240,6 +247,104 @@ def test_what_overtakes_a_backlog_is_handed_over_at_once_and_the_backlog_not_ask
     asyncio.run(life())
 
 
+def test_readings_that_overtake_a_backlog_are_handed_over_at_once_and_in_order(broker: Mosquitto) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            played.kept = {12: reading(12)}
+            async with receiving(broker) as items:
+                await subscribed(items, played)
+                played.send(status(last_seq=9, acknowledged_seq=0, live_after=9), "status")
+                for seq in (1, 10, 11, 13, 2):
+                    played.send(reading(seq), "telemetry/M1")
+                found = await collect(items, 7)
+                came = [seq for seq in numbers(found) if isinstance(seq, int)]
+                assert sorted(came) == [1, 2, 10, 11, 12, 13]
+                assert [seq for seq in came if seq > 9] == [10, 11, 12, 13], "in their order"
+                assert notices(found) == [("gap", 12, 12)], "what lies before the live ones is on its way"
+                # The backlog is through, but for one that got lost.
+                played.kept = {4: reading(4)}
+                for seq in (3, 5, 6, 7, 8, 9):
+                    played.send(reading(seq), "telemetry/M1")
+                played.send(status(last_seq=13), "status")
+                found = await collect(items, 8)
+                assert numbers(found) == [*range(3, 10)]
+                assert notices(found) == [("gap", 4, 4)]
+        assert [(one.first, one.last) for one in played.requests] == [(12, 12), (4, 4)]
+
+    asyncio.run(life())
+
+
+def test_messages_of_a_narrow_line_come_as_they_were(broker: Mosquitto) -> None:
+    """Compressed, several together; and what nobody should send."""
+
+    async def life() -> None:
+        with gateway(broker) as played:
+            async with receiving(broker, rules=Rules(replay=False)) as items:
+                await subscribed(items, played)
+                readings = [reading(seq) for seq in (1, 2, 3)]
+                played.send(packed(bundle(readings)), "telemetry")
+                found = await collect(items, 3)
+                assert [(one.topic, one.payload) for one in found if isinstance(one, Delivery)] == [
+                    ("telemetry/M1", payload) for payload in readings
+                ]
+                long = event(4, "so long that it is worth it " * 10)
+                assert is_packed(packed(long))
+                played.send(packed(long))
+                played.send(zlib.compress(bytes(2 * LIMIT)))
+                played.send(packed(long)[:-3])
+                nested = bundle([event(5), bundle([reading(6)]), reading(7)])
+                played.send(nested, "telemetry")
+                found = await collect(items, 5)
+                assert [one.payload for one in found if isinstance(one, Delivery)] == [long]
+                invalid = [one for one in found if isinstance(one, Notice)]
+                assert {one.kind for one in invalid} == {"invalid"}
+                texts = [one.text for one in invalid]
+                assert "has more than" in texts[0]
+                assert "its end" in texts[1]
+                assert len(texts) == 4
+
+    asyncio.run(life())
+
+
+def test_a_digest_is_of_messages_however_they_travelled(broker: Mosquitto) -> None:
+    """Two streams of readings, packed together; an event among the live ones that got lost."""
+    lost = event(12)
+    sent = {seq: reading(seq) for seq in (*range(1, 12), 13)} | {12: lost, 14: event(14, after=12)}
+
+    def claim() -> bytes:
+        classes = [
+            counted(name, min(of_class), max(of_class), [hash_of(sent[seq]) for seq in of_class])
+            for name, of_class in (("events", [12, 14]), ("readings", [*range(1, 12), 13]))
+        ]
+        day = Digest(time=0, day="2026-11-27", timezone="UTC", first=1, last=14, classes=classes)
+        return number(encode(day), 15)
+
+    async def life() -> None:
+        with gateway(broker) as played:
+            played.kept = {12: lost}
+            async with receiving(broker) as items:
+                await subscribed(items, played)
+
+                def together(*seqs: int) -> None:
+                    played.send(packed(bundle([sent[seq] for seq in seqs])), "telemetry")
+
+                played.send(status(last_seq=9, acknowledged_seq=0, live_after=9), "status")
+                together(1, 2)
+                together(10, 11, 13)
+                played.send(sent[14])
+                found = await collect(items, 8)
+                assert notices(found) == [("gap", 12, 12)], "once, although it is missed twice"
+                together(*range(3, 10))
+                played.send(claim(), "digest")
+                found += await collect(items, 9)
+        came = [one for one in found if isinstance(one, Delivery)]
+        assert sorted(one.payload for one in came) == sorted([*sent.values(), claim()])
+        assert notices(found)[1:] == [("digest_agrees", 1, 14)]
+        assert [(one.first, one.last) for one in played.requests] == [(12, 12)]
+
+    asyncio.run(life())
+
+
 def test_a_reading_that_is_missing_amid_a_backlog_is_asked_for(broker: Mosquitto) -> None:
     async def life() -> None:
         with gateway(broker) as played:
@@ -255,6 +360,42 @@ def test_a_reading_that_is_missing_amid_a_backlog_is_asked_for(broker: Mosquitto
         assert numbers(found) == [1, 2, 3]
         assert notices(found) == [("gap", 2, 2)]
         assert [(one.first, one.last) for one in played.requests] == [(2, 2)]
+
+    asyncio.run(life())
+
+
+def test_what_overtakes_and_got_lost_is_asked_for_and_keeps_its_place(broker: Mosquitto) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            played.kept = {seq: event(seq, after=seq - 10) for seq in (20, 30)}
+            async with receiving(broker) as items:
+                await subscribed(items, played)
+                played.send(status(last_seq=100, acknowledged_seq=0), "status")
+                played.send(reading(1), "telemetry/M1")
+                for seq in (10, 40, 50):
+                    played.send(event(seq, after=seq - 10 if seq > 10 else 0))
+                found = await collect(items, 8)
+        assert numbers(found) == [1, 10, 20, 30, 40, 50]
+        assert notices(found) == [("gap", 30, 30), ("gap", 20, 20)], "each names the one before it"
+        assert [(one.first, one.last) for one in played.requests] == [(30, 30), (20, 20)]
+
+    asyncio.run(life())
+
+
+def test_numbers_too_large_for_any_file_stop_nothing(broker: Mosquitto) -> None:
+    async def life() -> None:
+        with gateway(broker) as played:
+            async with receiving(broker) as items:
+                await subscribed(items, played)
+                for payload in (event(2**63), event(1, kind="thinned", first=1, last=2**63)):
+                    played.send(payload)
+                gone = [Gone(1, 2**63, "")]
+                played.send(encode(ReplayEnd(id="", first=1, last=2**63, gone=gone)), "replay/response")
+                played.send(status(last_seq=2**63), "status")
+                played.events([1])
+                found = await collect(items, 5)
+        assert numbers(found) == [1]
+        assert [notice[0] for notice in notices(found)] == 4 * ["invalid"]
 
     asyncio.run(life())
 

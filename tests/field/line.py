@@ -11,6 +11,8 @@ from tests.field.mosquitto import free_port
 
 _CHUNK = 1024
 _LOOK_EVERY_S = 0.02
+_LATE_S = 0.1
+"""So much of the time in which the line could have passed something is made up for."""
 
 
 class Line:
@@ -58,11 +60,15 @@ class Line:
         self._passing.discard(task)
 
     async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        free_at = 0.0
         while data := await source.read(_CHUNK):
             while self.bytes_per_second == 0:
                 await asyncio.sleep(_LOOK_EVERY_S)
             if self.bytes_per_second:
-                await asyncio.sleep(len(data) / self.bytes_per_second)
+                # A sleep that was too long does not make the line slower.
+                now = self._loop.time()
+                free_at = max(free_at, now - _LATE_S) + len(data) / self.bytes_per_second
+                await asyncio.sleep(free_at - now)
             target.write(data)
             await target.drain()
 

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from unittest import mock
 
@@ -26,7 +27,8 @@ import click
 
 from edge_agent.config.shipped import shipped
 from edge_agent.contract import receiver as receiver_module
-from edge_agent.contract.messages import AnyMessage, Numbered, Status, decode, number
+from edge_agent.contract.messages import AnyMessage, Digest, Numbered, Status, decode
+from edge_agent.contract.proofs import Proof
 from edge_agent.contract.receiver import Broker, Delivery, Item, Notice, Receiver, Rules, Version
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.cipher import Cipher, cipher_of, make_key
@@ -176,13 +178,15 @@ class Result:
     asked: int
     """Holes that the receiver asked for."""
     kills: int
+    days: int
+    """Digests that what the receiver had agreed with."""
     seconds: float
 
     def __str__(self) -> str:
         return (
             f"{self.rounds} rounds, {self.kills} kills of the agent, {self.messages} messages each exactly "
             f"once, {self.compared} readings as the machines showed them, {self.asked} holes asked for, "
-            f"{self.seconds:.0f} s"
+            f"{self.days} digests agree, {self.seconds:.0f} s"
         )
 
 
@@ -278,8 +282,10 @@ def run(
     version: Version = "5",
     *,
     encrypted: bool = False,
+    narrow: bool = False,
 ) -> Result:
-    """`version` 5 is played with mosquitto, 3.1.1 with nats-server; `encrypted`: the journal has a key.
+    """`version` 5 is played with mosquitto, 3.1.1 with nats-server; `encrypted`: the journal has a key;
+    `narrow`: messages are compressed, and readings travel together.
 
     Raises AssertionError if a number is missing, comes twice, or a reading is not what was shown.
     """
@@ -296,7 +302,7 @@ def run(
         )
         line = stack.enter_context(Line(broker.port))
         ports = replace(free_ports(), broker=line.port)
-        configuration = configure(folder / "demo", ports, version)
+        configuration = configure(folder / "demo", ports, version, narrow=narrow)
         key_file = give_key(configuration) if encrypted else None
         plant = workshop(ports, story.seed, story.since_ms)
         plant.start()
@@ -315,14 +321,16 @@ def run(
     compared = check(listener, configuration / "data", story, cipher_of(key_file))
     asked = sum(notice.kind == "gap" for notice in listener.notices)
     elapsed = time.monotonic() - began
-    return Result(len(rounds), len(listener.seqs), compared, asked, len(scene.ends), elapsed)
+    days = sum(notice.kind == Proof.AGREES for notice in listener.notices)
+    return Result(len(rounds), len(listener.seqs), compared, asked, len(scene.ends), days, elapsed)
 
 
-def configure(folder: Path, ports: Ports, version: Version) -> Path:
+def configure(folder: Path, ports: Ports, version: Version, *, narrow: bool = False) -> Path:
     """The demo, read twice as often."""
     copy_configuration(shipped("demo"), folder, ports)
     file = folder / "agent.yaml"
-    text = file.read_text("utf-8").replace('version: "3.1.1"', f'version: "{version}"')
+    options = [f'version: "{version}"', *(["compression: zlib", "gather: 500ms"] if narrow else [])]
+    text = file.read_text("utf-8").replace('version: "3.1.1"', "\n    ".join(options), 1)
     file.write_text(text.replace("period: 1s", "period: 500ms"), "utf-8")
     return folder
 
@@ -338,7 +346,7 @@ def give_key(configuration: Path) -> Path:
 
 def check(listener: Listener, data: Path, story: Story, cipher: Cipher) -> int:
     """Returns how many readings were compared."""
-    wrong = [notice for notice in listener.notices if notice.kind != "gap"]
+    wrong = [notice for notice in listener.notices if notice.kind not in {"gap", Proof.AGREES}]
     assert not wrong, wrong
     # What is urgent overtakes a backlog of readings.
     arrived = sorted(zip(listener.seqs, listener.payloads, strict=True))
@@ -351,8 +359,11 @@ def check(listener: Listener, data: Path, story: Story, cipher: Cipher) -> int:
         store.close()
     assert not gone, gone
     for entry, (_, payload) in zip(kept, arrived, strict=True):
-        assert number(entry.record.body, entry.seq) == payload
+        assert entry.payload(attrgetter("body")) == payload
     messages = [decode(payload) for _, payload in arrived]
+    told = [(one.day, one.first, one.last) for one in messages if isinstance(one, Digest)]
+    agreed = [(n.detail["day"], n.first, n.last) for n in listener.notices if n.kind == Proof.AGREES]
+    assert sorted(agreed) == told, "each day is proven, once"
     check_totals(messages)
     return sum(compare(message, story) for message in messages)
 
@@ -363,7 +374,8 @@ def check(listener: Listener, data: Path, story: Story, cipher: Cipher) -> int:
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder for journal and logs.")
 @click.option("--mqtt", type=click.Choice(["5", "3.1.1"]), default="5", show_default=True)
 @click.option("--encrypted", is_flag=True, help="With an encrypted journal.")
-def main(rounds: int, seed: int, keep: Path | None, mqtt: Version, encrypted: bool) -> None:
+@click.option("--narrow", is_flag=True, help="With messages compressed, and readings together.")
+def main(rounds: int, seed: int, keep: Path | None, mqtt: Version, encrypted: bool, narrow: bool) -> None:
     """Play outages, and count what arrived: over mosquitto and MQTT 5, or nats-server and MQTT 3.1.1."""
     # A broker of MQTT 3.1.1 has no way to refuse a message and stay connected.
     kinds = [kind for kind in Kind if mqtt == "5" or kind is not Kind.REFUSES]
@@ -373,7 +385,7 @@ def main(rounds: int, seed: int, keep: Path | None, mqtt: Version, encrypted: bo
         else:
             folder = keep.absolute()
             folder.mkdir(parents=True)
-        result = run(folder, plan(rounds, seed, kinds), click.echo, mqtt, encrypted=encrypted)
+        result = run(folder, plan(rounds, seed, kinds), click.echo, mqtt, encrypted=encrypted, narrow=narrow)
         click.echo(f"seed {seed}: {result}")
 
 

@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from edge_agent.contract.messages import AnyMessage, Numbered, decode
+from edge_agent.contract.compression import unpacked
+from edge_agent.contract.messages import AnyMessage, Bundle, Numbered, Telemetry, decode
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,12 @@ class Received:
     payload: bytes
     message: AnyMessage
     retained: bool
+
+
+def _of_bundle(payload: bytes) -> Received:
+    message = decode(payload)
+    assert isinstance(message, Telemetry)
+    return Received(f"telemetry/{message.equipment}", payload, message, retained=False)
 
 
 class Platform:
@@ -41,6 +49,8 @@ class Platform:
         self._root = root
         self._lock = threading.Lock()
         self._received: list[Received] = []
+        self.messages = 0
+        """MQTT messages; several of the gateway's may come in one."""
         self._subscribed = threading.Event()
         self._client.on_connect = lambda client, *_: client.subscribe(f"{root}/#", qos=1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
@@ -52,10 +62,19 @@ class Platform:
 
     def _on_message(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
         below = "/".join(message.topic.split("/")[len(self._root.split("/")) :])
-        payload = bytes(message.payload)
-        received = Received(below, payload, decode(payload), message.retain)
+        payload = unpacked(bytes(message.payload))
+        content = decode(payload)
+        received = [Received(below, payload, content, message.retain)]
+        if isinstance(content, Bundle):
+            received = [_of_bundle(bytes(one)) for one in content.messages]
+        for one in received:
+            self.arrived(one)
         with self._lock:
-            self._received.append(received)
+            self.messages += 1
+            self._received += received
+
+    def arrived(self, received: Received) -> None:
+        """Called with each message as it comes."""
 
     def received(self) -> list[Received]:
         with self._lock:
@@ -90,7 +109,7 @@ class Platform:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def __enter__(self) -> "Platform":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
 from edge_agent.config.models import TlsOptions
+from edge_agent.contract.compression import CONTENT_TYPE
+from edge_agent.contract.messages import Event, encode, number
 from edge_agent.contract.topics import RecordClass
+from edge_agent.journal.store import Record
 from edge_agent.uplinks import broker as module
 from tests.field.certificates import Authority
 from tests.field.mosquitto import Mosquitto, free_port
@@ -233,12 +237,15 @@ def test_a_renewed_certificate_is_used_without_a_restart(
 def test_messages_expire_and_topics_are_told_once(tmp_path: Path) -> None:
     """mosquitto tells what is left of the time; it allows ten topic aliases unless configured otherwise."""
     found: list[tuple[str, int | None]] = []
+    compressed: list[bytes] = []
     with Mosquitto(tmp_path / "broker") as broker:
         client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
 
         def take(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
             properties: Properties | None = message.properties
             found.append((message.topic, getattr(properties, "MessageExpiryInterval", None)))
+            if getattr(properties, "ContentType", None) == CONTENT_TYPE:
+                compressed.append(bytes(message.payload))
 
         client.on_message = take
         client.connect("127.0.0.1", broker.port)
@@ -247,13 +254,15 @@ def test_messages_expire_and_topics_are_told_once(tmp_path: Path) -> None:
         client.loop_start()
         client.subscribe("fta/v1/#", qos=1)
         assert ready.wait(10)
-        bench = Bench(tmp_path, broker.port, expiry={"readings": "1h"})
+        bench = Bench(tmp_path, broker.port, expiry={"readings": "1h"}, compression="zlib")
+        long = encode(Event(time=1, kind="k", subject="s", message="so long that it is worth it " * 9))
 
         async def work() -> None:
             for _ in range(3):
                 bench.add(1, RecordClass.READINGS)
                 bench.add(1, RecordClass.EVENTS)
-            await bench.until(lambda: len([t for t, _ in found if not t.endswith("status")]) == 6)
+            bench.journal.append(Record(RecordClass.EVENTS, "", long))
+            await bench.until(lambda: len([t for t, _ in found if not t.endswith("status")]) == 7)
 
         bench.run(work)
         client.disconnect()
@@ -261,6 +270,7 @@ def test_messages_expire_and_topics_are_told_once(tmp_path: Path) -> None:
     below = [
         (topic.rpartition("gw-test/")[2], limit) for topic, limit in found if not topic.endswith("status")
     ]
-    assert sorted(topic for topic, _ in below) == ["event"] * 3 + ["telemetry/M1"] * 3
+    assert sorted(topic for topic, _ in below) == ["event"] * 4 + ["telemetry/M1"] * 3
     assert all(limit is not None and 3590 <= limit <= 3600 for topic, limit in below if topic != "event")
     assert {limit for topic, limit in below if topic == "event"} == {None}
+    assert [zlib.decompress(payload) for payload in compressed] == [number(long, 7, after=6)]

@@ -16,6 +16,7 @@ def test_no_outage_loses_or_doubles_anything(tmp_path: Path) -> None:
     result = run(tmp_path, plan(ROUNDS, SEED), print, encrypted=True)
     assert result.compared > 1000
     assert result.kills > 0
+    assert result.days > 3
 
 
 def test_a_seed_says_what_happens() -> None:

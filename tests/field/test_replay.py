@@ -1,12 +1,13 @@
 """A receiver that misses numbers asks, and the agent's uplink sends the same bytes again: over mosquitto."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from edge_agent.contract.messages import Event, ReplayRequest, encode
+from edge_agent.contract.messages import Event, ReplayEnd, ReplayRequest, encode
 from edge_agent.contract.receiver import Broker, Delivery, Item, Notice, Receiver, Rules
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.store import Record
@@ -99,8 +100,51 @@ def test_a_long_request_is_answered_in_part(tmp_path: Path, monkeypatch: pytest.
         answers = await asyncio.wait_for(replays.answers(), 5)
         assert len(answers) == replay.AT_ONCE + 1
         assert b'"last":100' in answers[-1]
-        for _ in range(1000):
-            replays.ask(encode(ReplayRequest(id="r", first=1, last=1)))
+        for first in (*range(1, 1000), *[999] * 1000):
+            replays.ask(encode(ReplayRequest(id="r", first=first, last=first)))
         assert len(replays._waiting) == replay.WAITING
+        assert replays._waiting[-2].first == 998, "the same one does not wait twice"
+        replays.ask(encode(ReplayRequest(id="r", first=1, last=2**63)))
+        assert replays._waiting[-1].first == 999, "no file can be asked for that"
 
     bench.run(work)
+
+
+def test_an_answer_ends_where_it_is_large_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "PAUSE_S", 0.0)
+    monkeypatch.setattr(replay, "BYTES_AT_ONCE", 5_000)
+    bench = Bench(tmp_path, 1)
+
+    async def work() -> None:
+        replays = Replays("region", bench.journal, told_to("plant"))
+        for _ in range(4):
+            bench.journal.append(Record(RecordClass.READINGS, "M1", b'{"schema":"%b"}' % (b"x" * 3_000)))
+        await bench.journal.flush()
+        replays.ask(encode(ReplayRequest(id="r", first=1, last=5)))
+        *messages, end = await asyncio.wait_for(replays.answers(), 5)
+        assert len(messages) == 2
+        assert end == b'{"schema":"fta.replay-end/1","id":"r","first":1,"last":2,"gone":[]}'
+
+    bench.run(work)
+
+
+def test_what_is_sent_again_keeps_to_the_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """10 messages of some 2 kB, at 10 kB a second: the first time, and again."""
+    monkeypatch.setattr(replay, "PAUSE_S", 0.0)
+    with Mosquitto(tmp_path / "broker") as broker, Platform(broker.port, ROOT) as platform:
+        bench = Bench(tmp_path, broker.port, rate="80kbit/s")
+
+        async def work() -> None:
+            event = encode(Event(time=1, kind="k", subject="s", message="m" * 2_000))
+            for _ in range(10):
+                bench.journal.append(Record(RecordClass.EVENTS, "", event))
+            await bench.journal.flush()
+            await bench.journal.delivered()
+            began = time.monotonic()
+            platform.publish("replay/request", encode(ReplayRequest(id="r", first=1, last=10)))
+            await asyncio.to_thread(
+                platform.wait_for, lambda all: any(isinstance(one.message, ReplayEnd) for one in all)
+            )
+            assert time.monotonic() - began > 10 * len(event) / 10_000 - 0.5
+
+        bench.run(work)

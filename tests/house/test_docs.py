@@ -41,6 +41,7 @@ TYPES: dict[str, type[messages.Message]] = {
     "capacity": messages.Capacity,
     "settlement": messages.Settlement,
     "event": messages.Event,
+    "digest": messages.Digest,
 }
 
 
@@ -115,6 +116,13 @@ def test_an_example_is_such_a_message(name: str) -> None:
     assert json.loads(messages.encode(message)) == json.loads(example)
 
 
+def test_the_example_of_telemetry_that_travels_together_is_such_a_message() -> None:
+    (example,) = [text for text in blocks(CONTRACT, "json") if "fta.bundle/1" in text]
+    bundle = messages.decode(example.encode())
+    assert isinstance(bundle, messages.Bundle)
+    assert {type(messages.decode(bytes(one))) for one in bundle.messages} == {messages.Telemetry}
+
+
 def field_names(of: type) -> set[str]:
     return {field.encode_name for field in msgspec.structs.fields(of)}
 
@@ -128,7 +136,7 @@ def field_names(of: type) -> set[str]:
             [messages.RegisterMessage, messages.RegisteredEquipment, messages.RegisteredProcess],
         ),
         ("state", [messages.State]),
-        ("telemetry", [messages.Telemetry, messages.Flaw]),
+        ("telemetry", [messages.Telemetry, messages.Flaw, messages.Bundle]),
         (
             "indicator",
             [
@@ -163,11 +171,12 @@ def field_names(of: type) -> set[str]:
             ],
         ),
         ("event", [messages.Event]),
+        ("digest", [messages.Digest, messages.ClassDigest]),
     ],
 )
 def test_every_field_is_explained(section: str, types: list[type]) -> None:
     text = text_of(CONTRACT).partition(f"\n## `{section}")[2].partition("\n## ")[0]
-    wanted = set().union(*map(field_names, types)) - {"seq"}
+    wanted = set().union(*map(field_names, types)) - {"seq", "after"}
     assert wanted <= set(re.findall(r"`([a-z_]+)`", text))
 
 

@@ -7,17 +7,22 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from edge_agent.contract.messages import Event, decode
+from edge_agent.contract.digests import counted, hash_of
+from edge_agent.contract.messages import Digest, Event, decode
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal import thinning
 from edge_agent.journal.cipher import PLAIN, Cipher, JournalKeyError, KeyCipher
 from edge_agent.journal.convert import convert
+from edge_agent.journal.digests import Digested
+from edge_agent.journal.lanes import URGENT_CLASSES
 from edge_agent.journal.limits import DAY_MS, HOUR_MS, Limits
 from edge_agent.journal.store import Entry, Record, Store
 
@@ -33,6 +38,7 @@ NEVER_THINNED = frozenset(
         RecordClass.ACCOUNTS,
         RecordClass.SETTLEMENTS,
         RecordClass.REGISTER,
+        RecordClass.DIGESTS,
     }
 )
 LIMITS = Limits(
@@ -40,6 +46,7 @@ LIMITS = Limits(
     keep_ms={RecordClass.READINGS: 7 * DAY_MS, RecordClass.STATES: 30 * DAY_MS},
     delivered_ms=HOUR_MS,
 )
+DIGESTED = Digested(dict.fromkeys(CARRIES, attrgetter("body")), ZoneInfo("Asia/Shanghai"))
 GAP_KINDS = ("numbers_lost", "thinned", "journal_damaged")
 
 
@@ -49,6 +56,13 @@ class Uplink:
 
     given: dict[int, bytes] = field(default_factory=dict)
     """By number, what it was said to be."""
+    sent: dict[int, tuple[RecordClass, bytes]] = field(default_factory=dict)
+    """By number, its class and the message as it is sent."""
+    never_given: set[int] = field(default_factory=set)
+    """Numbers of which the journal does not know any more what they were given to."""
+    newest: dict[RecordClass, int] = field(default_factory=dict)
+    """By class, the newest number of what may overtake."""
+    digests: list[Digest] = field(default_factory=list)
     synced: set[int] = field(default_factory=set)
     """Numbers of records that no power cut may take."""
     acked: int = 0
@@ -85,8 +99,9 @@ class JournalAgainstModel(RuleBasedStateMachine):
             self.carries,
             f"boot {self.boot}",
             LIMITS,
-            lambda: self.now_ms,
-            self.cipher,
+            now_ms=lambda: self.now_ms,
+            digested=DIGESTED,
+            cipher=self.cipher,
         )
         self.learn()
         self.keep_synced()
@@ -100,14 +115,29 @@ class JournalAgainstModel(RuleBasedStateMachine):
     def take(self, uplink: Uplink, entry: Entry) -> None:
         body = entry.record.body
         assert uplink.given.setdefault(entry.seq, body) == body, f"{entry.seq} came with other content"
+        payload = entry.payload(attrgetter("body"))
+        sent = uplink.sent.setdefault(entry.seq, (entry.record.record_class, payload))
+        assert sent[1] == payload, "the same bytes each time"
         if entry.record.only:
             event = decode(body)
+            if isinstance(event, Digest):
+                if event not in uplink.digests:
+                    uplink.digests.append(event)
+                return
             assert isinstance(event, Event)
             assert event.kind in GAP_KINDS
             first, last = event.detail["first"], event.detail["last"]
             assert isinstance(first, int)
             assert isinstance(last, int)
             uplink.excused.update(range(first, last + 1))
+            if event.kind == "numbers_lost":
+                told = max((digest.last for digest in uplink.digests), default=0)
+                uplink.never_given.update(range(max(first, told + 1), last + 1))
+        elif entry.record.record_class in URGENT_CLASSES:
+            newest = uplink.newest.get(entry.record.record_class, 0)
+            if entry.seq > newest:
+                assert entry.after == newest or self.damaged or not entry.after, "in the order of its class"
+                uplink.newest[entry.record.record_class] = entry.seq
 
     def keep_synced(self) -> None:
         """From here on, no power cut may take what is there now."""
@@ -273,9 +303,9 @@ class JournalAgainstModel(RuleBasedStateMachine):
         self.store.close()
         self.boot += 1  # whatever is done at another start must not matter
         with suppress(JournalKeyError):
-            Store(self.folder / "j.db", self.carries, cipher=cipher).close()
+            Store(self.folder / "j.db", self.carries, digested=DIGESTED, cipher=cipher).close()
             assert cipher is self.cipher, "opened with a key that is not its own"
-        convert(self.folder / "j.db", self.carries, self.cipher, cipher)
+        convert(self.folder / "j.db", self.carries, self.cipher, cipher, DIGESTED)
         self.cipher = cipher
         self.open()
 
@@ -298,6 +328,24 @@ class JournalAgainstModel(RuleBasedStateMachine):
             assert last >= max(uplink.given, default=0)
             skipped = set(range(uplink.acked + 1, last + 1)) - uplink.given.keys()
             assert skipped <= uplink.excused, "skipped, and nobody says so"
+
+    @invariant()
+    def digests_are_of_what_was_numbered(self) -> None:
+        for uplink in self.uplinks.values():
+            last = 0
+            for digest in uplink.digests:
+                assert last < digest.first <= digest.last, "each number is in one digest at most"
+                last = digest.last
+                by_class: dict[RecordClass, dict[int, bytes]] = {}
+                for seq in sorted(
+                    set(range(digest.first, last + 1)) & uplink.sent.keys() - uplink.never_given
+                ):
+                    by_class.setdefault(uplink.sent[seq][0], {})[seq] = hash_of(uplink.sent[seq][1])
+                expected = [
+                    counted(one.value, min(hashes), max(hashes), hashes.values())
+                    for one, hashes in sorted(by_class.items())
+                ]
+                assert list(digest.classes) == expected
 
     @precondition(lambda self: not self.damaged)
     @invariant()

@@ -26,6 +26,8 @@ CONFIRM_EVERY_S = 1.0
 """How often the broker is asked whether it has everything."""
 WINDOW = 500
 """Messages of the journal at most that the broker has not confirmed; then it is asked at once."""
+REBIRTH_PAUSE_S = 5.0
+"""After births that somebody asked for, until the next: whoever asks meanwhile gets them then, together."""
 HOST_WAIT_S = 5.0
 """How long the primary host may say nothing until it counts as offline."""
 
@@ -59,7 +61,8 @@ class SparkplugUplink(BrokerUplink):
         self._unconfirmed: list[Entry] = []
         self._at: Address = self._addresses[0]
         """The broker of this connection."""
-        self._session_now: Session | None = None
+        self._rebirth = asyncio.Event()
+        """Somebody asks for births."""
         self._between = asyncio.Event()
         """There is no session."""
         self._between.set()
@@ -93,9 +96,8 @@ class SparkplugUplink(BrokerUplink):
         elif message.topic == self._topics.of_node("NCMD") and not message.retained:
             # A command that was kept from before is none: it would come back with each subscription.
             with contextlib.suppress(ValueError):
-                if payloads.asks_for_rebirth(message.payload) and self._session_now is not None:
-                    with contextlib.suppress(MqttError):  # the connection's own task hears of it, too
-                        self._session_now.begin()
+                if payloads.asks_for_rebirth(message.payload):
+                    self._rebirth.set()
 
     async def _follow(self) -> None:
         """Without a session, keep up with what there is now."""
@@ -115,9 +117,8 @@ class SparkplugUplink(BrokerUplink):
         if self._host_topic:
             await connection.subscribe(self._host_topic)
             await self._host_is_there(connection.address)
-        session = self._session_now = Session(
-            self._node, self._topics, self._births.current, _publisher(connection)
-        )
+        session = Session(self._node, self._topics, self._births.current, _publisher(connection))
+        self._rebirth.clear()
         self._between.clear()
         try:
             session.begin()
@@ -127,11 +128,19 @@ class SparkplugUplink(BrokerUplink):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._deliver(session))
                 tasks.create_task(self._confirm(connection))
+                tasks.create_task(self._be_born_again(session))
                 if self._host_topic:
                     tasks.create_task(self._until_host_leaves(connection.address))
         finally:
-            self._session_now = None
             self._between.set()
+
+    async def _be_born_again(self, session: Session) -> None:
+        """Births when somebody asks for them, for ever. Raises MqttError."""
+        while True:
+            await self._rebirth.wait()
+            self._rebirth.clear()
+            session.begin()
+            await asyncio.sleep(REBIRTH_PAUSE_S)
 
     async def _host_is_there(self, address: Address) -> None:
         """Wait for the primary host; with other brokers to turn to, not for ever. Raises MqttError."""

@@ -19,6 +19,9 @@ from tests.field.sparkplug.host import Host
 from tests.field.sparkplug.tap import Tap
 from tests.uplinks.sparkplug.lives import SAID_AT, batch, figures, state
 
+PAUSE_S = 1.0
+"""Between births that are asked for."""
+
 
 @pytest.fixture(autouse=True)
 def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +176,8 @@ def test_it_turns_to_the_broker_where_its_host_is(tmp_path: Path, monkeypatch: p
     run(work)
 
 
-def test_commands_that_make_no_sense_change_nothing(tmp_path: Path) -> None:
+def test_commands_that_make_no_sense_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REBIRTH_PAUSE_S", PAUSE_S)
     command = f"spBv1.0/{GROUP}/NCMD/{NODE}"
 
     async def work() -> None:
@@ -191,6 +195,11 @@ def test_commands_that_make_no_sense_change_nothing(tmp_path: Path) -> None:
                 assert len(host.heard("NBIRTH")) == 1, "a command that was kept is not obeyed"
                 await asyncio.to_thread(host.ask_for_births, GROUP, NODE)
                 await until(lambda: len(host.heard("NBIRTH")) == 2)
+                for _ in range(50):
+                    await asyncio.to_thread(host.ask_for_births, GROUP, NODE)
+                await until(lambda: len(host.heard("NBIRTH")) == 3)
+                await asyncio.sleep(2 * PAUSE_S)
+                assert len(host.heard("NBIRTH")) == 3, "who asks in a loop is answered once for all of it"
                 assert bench.uplink.statistics.connects == 1
 
     run(work)

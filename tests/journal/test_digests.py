@@ -1,0 +1,174 @@
+"""Days of one uplink over a real file: the digest is of what was sent, whatever happened in between."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from edge_agent.contract.digests import counted, hash_of
+from edge_agent.contract.messages import Digest, Event, decode, encode
+from edge_agent.contract.topics import RecordClass
+from edge_agent.journal.cipher import PLAIN, KeyCipher
+from edge_agent.journal.convert import convert
+from edge_agent.journal.digests import Digested
+from edge_agent.journal.limits import Limits
+from edge_agent.journal.store import Record, Store
+from edge_agent.uplinks.disclosure import told_to
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+PLANT, REGION = told_to("plant"), told_to("region")
+CARRIES = {"plant": frozenset(RecordClass), "region": frozenset({RecordClass.EVENTS})}
+
+
+def record(record_class: RecordClass = RecordClass.EVENTS) -> Record:
+    event = Event(time=0, kind="agent_started", subject="", message="secret", detail={"down_ms": 1})
+    return Record(record_class, "", encode(event))
+
+
+class Life:
+    """A journal whose clock is set by hand, over kills and stops."""
+
+    def __init__(self, folder: Path, carries: dict[str, frozenset[RecordClass]] | None = None) -> None:
+        self._folder = folder
+        self.carries = carries or dict(CARRIES)
+        self.now = datetime(2026, 11, 27, 15, 0, tzinfo=UTC)
+        self.limits = Limits()
+        self.cipher = PLAIN
+        self.open()
+
+    def open(self) -> None:
+        told = {name: REGION if name == "region" else PLANT for name in self.carries}
+        self.digested = Digested(told, SHANGHAI)
+        self.store = Store(
+            self._folder / "journal.db", self.carries, "boot", self.limits,
+            lambda: round(1000 * self.now.timestamp()), self.digested, self.cipher,
+        )  # fmt: skip
+
+    def add(self, *classes: RecordClass, sync: bool = True) -> None:
+        self.store.commit([record(one) for one in classes], {}, sync=sync)
+
+    def kill(self) -> None:
+        self.store._db.close()
+        self.store._tail.close()
+        self.open()
+
+    def digests(self, uplink: str) -> list[Digest]:
+        entries = self.store.read(uplink, 0, 10**6)
+        found = [decode(one.record.body) for one in entries if one.record.record_class is RecordClass.DIGESTS]
+        return [one for one in found if isinstance(one, Digest)]
+
+    def expected(self, uplink: str, digest: Digest) -> list[object]:
+        """What a receiver of all these numbers counts."""
+        told = REGION if uplink == "region" else PLANT
+        by_class: dict[str, dict[int, bytes]] = {}
+        for entry in self.store.read(uplink, digest.first - 1, digest.last - digest.first + 1):
+            if entry.seq > digest.last:
+                break  # where numbers were skipped
+            of_class = by_class.setdefault(entry.record.record_class.value, {})
+            of_class[entry.seq] = hash_of(entry.payload(told))
+        return [counted(name, min(one), max(one), one.values()) for name, one in sorted(by_class.items())]
+
+
+def test_each_uplink_has_a_digest_of_each_day_of_the_plant(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.add(RecordClass.EVENTS, RecordClass.READINGS, RecordClass.READINGS)
+    life.add(RecordClass.READINGS, sync=False)
+    life.kill()
+    life.add(RecordClass.EVENTS, sync=True)
+    life.now = life.now.replace(hour=15, minute=59, second=59)
+    life.store.tidy()
+    assert life.digests("plant") == [], "in Shanghai the day is not over"
+    life.now = life.now.replace(hour=16, minute=0, second=0)
+    life.add(RecordClass.EVENTS)
+    life.kill()
+    (digest,) = life.digests("plant")
+    assert (digest.day, digest.timezone, digest.first, digest.last) == ("2026-11-27", "Asia/Shanghai", 1, 5)
+    assert [(one.class_, one.count) for one in digest.classes] == [("events", 2), ("readings", 3)]
+    (told,) = life.digests("region")
+    assert [(one.class_, one.count, one.last) for one in told.classes] == [("events", 2, 2)]
+    life.now = life.now.replace(day=29)
+    assert not life.store.tidy(), "nothing else comes, and the day ends all the same"
+    for uplink in CARRIES:
+        first, second = life.digests(uplink)
+        assert (second.day, second.first) == ("2026-11-28", first.last + 1), "not one number is in none"
+        assert "digests" in [one.class_ for one in second.classes], "the digest of the day before"
+        for digest in (first, second):
+            assert list(digest.classes) == life.expected(uplink, digest)
+    assert b"secret" not in REGION(record())
+    life.store.close()
+
+
+def test_a_day_goes_on_in_a_journal_that_gets_a_key(tmp_path: Path) -> None:
+    life, file = Life(tmp_path), tmp_path / "journal.db"
+    life.add(RecordClass.EVENTS, RecordClass.READINGS)
+    life.add(RecordClass.READINGS, sync=False)
+    life.store._db.close()  # a kill: the last reading is in the tail alone
+    life.store._tail.close()
+    for key in (KeyCipher(bytes(32)), KeyCipher(b"1" * 32), PLAIN):
+        convert(file, life.carries, life.cipher, key, life.digested)
+        life.cipher = key
+    life.open()
+    life.now = life.now.replace(day=28)
+    life.store.tidy()
+    digest = life.digests("plant")[0]
+    assert digest.first == 1
+    assert ("readings", 2) in [(one.class_, one.count) for one in digest.classes]
+    assert list(digest.classes) == life.expected("plant", digest)
+    life.store.close()
+
+
+def test_what_was_thinned_was_numbered(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.limits = Limits(keep_ms={RecordClass.READINGS: 1000})
+    life.kill()
+    life.add(RecordClass.READINGS, RecordClass.READINGS)
+    life.now = life.now.replace(minute=30)
+    life.store.tidy()
+    life.now = life.now.replace(hour=20)
+    life.store.tidy()
+    (digest,) = life.digests("plant")
+    assert [(one.class_, one.count) for one in digest.classes] == [("events", 1), ("readings", 2)]
+    life.store.close()
+
+
+def test_an_uplink_that_is_added_amid_a_day_has_a_digest_from_its_first_number_on(tmp_path: Path) -> None:
+    life = Life(tmp_path, {"plant": CARRIES["plant"]})
+    life.add(RecordClass.EVENTS, RecordClass.READINGS)
+    life.store.close()
+    life.carries = dict(CARRIES)
+    life.open()
+    life.add(RecordClass.EVENTS)
+    life.now = life.now.replace(day=28)
+    life.store.tidy()
+    (digest,) = life.digests("region")
+    assert (digest.first, digest.last) == (1, 1)
+    (digest,) = life.digests("plant")
+    assert (digest.first, digest.last) == (1, 3)
+    life.store.close()
+
+
+def test_a_count_that_is_not_of_what_was_numbered_last_is_not_gone_on_with(tmp_path: Path) -> None:
+    """As when an agent from before there were digests ran in between, or the file is damaged."""
+    life = Life(tmp_path)
+    life.add(RecordClass.EVENTS)
+    life.store.close()
+    older = tmp_path / "older.db"
+    shutil.copy(tmp_path / "journal.db", older)
+    life.open()
+    life.add(RecordClass.EVENTS)
+    life.store.close()
+    with closing(sqlite3.connect(older)) as db:
+        ((content,),) = db.execute("SELECT content FROM days WHERE uplink = 'region'")
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
+        db.execute("UPDATE days SET content = ? WHERE uplink = 'region'", (content,))
+        db.execute("UPDATE days SET content = x'00' WHERE uplink = 'plant'")
+    life.open()
+    life.add(RecordClass.EVENTS)
+    life.now = life.now.replace(day=28)
+    life.store.tidy()
+    for uplink in CARRIES:
+        (digest,) = life.digests(uplink)
+        assert (digest.first, digest.last) == (3, 3)
+    life.store.close()
