@@ -18,6 +18,7 @@ from edge_agent.config.models import (
     JournalOptions,
     MqttUplinkOptions,
     SparkplugUplinkOptions,
+    UplinkOptions,
 )
 from edge_agent.config.site import Site, shadow_of, tag_sets
 from edge_agent.console.watch import Watch
@@ -47,10 +48,12 @@ from edge_agent.reloading import NotWhileRunningError, Reloader
 from edge_agent.sharing.publishing import publish_capacity
 from edge_agent.statements.keys import signing_key
 from edge_agent.uplinks.disclosure import told_to
+from edge_agent.uplinks.identity import identity_of
 from edge_agent.uplinks.influx.health import ConnectionHealth, Health, UplinkHealth
 from edge_agent.uplinks.influx.points import where_of
 from edge_agent.uplinks.influx.uplink import InfluxUplink
 from edge_agent.uplinks.mqtt import MqttUplink
+from edge_agent.uplinks.renewal import Renewal
 from edge_agent.uplinks.uplink import Uplink
 
 log = logging.getLogger(__name__)
@@ -131,8 +134,14 @@ class Agent:
             from edge_agent.uplinks.sparkplug.uplink import SparkplugUplink
 
             plant = plant_of(self.site, __version__)
-            return SparkplugUplink(options, plant, self.site.data_dir, self.journal, self._event)
-        return MqttUplink(options, self.journal, self._status, self._event)
+            return SparkplugUplink(
+                options, plant, self.site.data_dir, self.journal, self._event, self._renewal(options)
+            )
+        return MqttUplink(options, self.journal, self._status, self._event, self._renewal(options))
+
+    def _renewal(self, options: UplinkOptions) -> Renewal | None:
+        identity = identity_of(self.site.gateway, options, self._key)
+        return None if identity is None else Renewal(identity, options.id, self._event)
 
     def _keep_configuration(self) -> None:
         """What figures of this time will be counted on, whenever that is done."""

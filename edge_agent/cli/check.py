@@ -17,6 +17,7 @@ from edge_agent.acquisition.link import LinkTracker
 from edge_agent.acquisition.trial import Answer, Trial, try_connections
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError
+from edge_agent.config.models import UplinkOptions
 from edge_agent.config.site import Site, load_site, tag_sets
 from edge_agent.driver import DriverError, load_driver
 from edge_agent.indicators.calculate import Calculator
@@ -25,6 +26,7 @@ from edge_agent.journal.cipher import JournalKeyError, cipher_of
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.options import ConnectionOptions, Options
 from edge_agent.model.state import MachineState
+from edge_agent.uplinks.identity import lacks_certificate
 
 EXIT_NO_ANSWER = 1
 EXIT_CONFIG = 2
@@ -239,6 +241,8 @@ def _warnings(site: Site) -> Iterator[str]:
     for uplink in site.uplinks:
         if uplink.password is not None and uplink.tls is None:
             yield f"uplink {uplink.id}: without tls, the password travels in the clear"
+        if isinstance(uplink, UplinkOptions) and lacks_certificate(uplink):
+            yield f"uplink {uplink.id}: the region has given no certificate yet 尚无证书: edge-agent enrol"
     if site.journal.key_file is not None:
         yield from _about_key(site.journal.key_file, site.data_dir)
 

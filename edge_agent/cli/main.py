@@ -32,6 +32,7 @@ _OWN = (
     "receive",
     "plant",
     "contract",
+    "enrol",
     "console",
 )
 """Each in the module of its name, imported when it is asked for: `run` does not pay for the others."""

@@ -68,6 +68,8 @@ T = TypeVar("T")
 ROOT_NAMES = ("region", "enterprise", "gateway")
 """What may stand in braces in the root of the topics."""
 
+DEFAULT_ROOT = "fta/v1/{region}/{enterprise}/{gateway}"
+
 
 def _timezone(value: str) -> str:
     try:
@@ -104,6 +106,10 @@ class TlsOptions(Options):
     ca: FilePath | None = Field(default=None, description="Certificates of the trusted authorities (PEM)")
     certificate: FilePath | None = Field(default=None, description="Client certificate (PEM); needs key")
     key: FilePath | None = Field(default=None, description="Private key of the client certificate (PEM)")
+    enrolled: bool = Field(
+        default=False,
+        description="Client certificate from the region, which the agent keeps and renews: edge-agent enrol",
+    )
     alpn: tuple[str, ...] = Field(
         default=(), description="Protocol names that a port shared with others wants to hear, such as mqtt"
     )
@@ -113,6 +119,14 @@ class TlsOptions(Options):
         if (self.certificate is None) != (self.key is None):
             missing = "key" if self.key is None else "certificate"
             raise ValueError(f"certificate and key belong together; {missing} is missing")
+        return self
+
+    @model_validator(mode="after")
+    def _one_certificate(self) -> "TlsOptions":
+        if self.enrolled and self.certificate is not None:
+            raise ValueError(
+                "enrolled keeps a certificate of its own; expected it without certificate and key"
+            )
         return self
 
 
@@ -221,7 +235,7 @@ class MqttUplinkOptions(UplinkOptions):
 
     type: Literal["mqtt"]
     root: Annotated[str, AfterValidator(_root)] = Field(
-        default="fta/v1/{region}/{enterprise}/{gateway}", description="What every topic begins with"
+        default=DEFAULT_ROOT, description="What every topic begins with"
     )
     audience: Audience = Field(
         default="region",

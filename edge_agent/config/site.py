@@ -86,6 +86,9 @@ class Site:
 
 SHADOW_FOLDER = "shadow"
 
+IDENTITY_FOLDER = "identity"
+"""In the data folder: keys and certificates that the region has given."""
+
 
 def shadow_of(site: Site) -> Site:
     """The same machines and figures, nothing that leaves the gateway, and a data folder of its own: what is
@@ -274,14 +277,15 @@ def _site(
     reading: "_Reading",
 ) -> Site:
     gateway, hidden = configuration.gateway, reading.hidden
+    data_dir = reading.folder / configuration.data_dir
     wanted = configuration.indicators.definitions
     definitions = tuple(one for name, one in known.items() if wanted is None or name in wanted)
     return Site(
         gateway=gateway,
-        data_dir=reading.folder / configuration.data_dir,
+        data_dir=data_dir,
         register=register,
         connections=_with_shared_tags(configuration.connections),
-        uplinks=tuple(_filled_in(uplink, gateway) for uplink in configuration.uplinks),
+        uplinks=tuple(_filled_in(uplink, gateway, data_dir) for uplink in configuration.uplinks),
         indicators=configuration.indicators,
         definitions=definitions,
         states=configuration.states,
@@ -300,14 +304,22 @@ def _site(
     )
 
 
-def _filled_in(uplink: AnyUplinkOptions, gateway: GatewayOptions) -> AnyUplinkOptions:
+def _filled_in(uplink: AnyUplinkOptions, gateway: GatewayOptions, data_dir: Path) -> AnyUplinkOptions:
     if isinstance(uplink, InfluxdbUplinkOptions):
         return uplink
-    client_id = uplink.client_id or gateway.id
+    filled: dict[str, object] = {"client_id": uplink.client_id or gateway.id}
+    if uplink.tls is not None and uplink.tls.enrolled:
+        # One file has both, so that they belong together whenever it is read.
+        identity = data_dir / IDENTITY_FOLDER / f"{uplink.id}.pem"
+        filled["tls"] = uplink.tls.model_copy(update={"certificate": identity, "key": identity})
     if isinstance(uplink, SparkplugUplinkOptions):
-        return uplink.model_copy(update={"client_id": client_id, "node": uplink.node or gateway.id})
-    names = {"region": gateway.region, "enterprise": gateway.enterprise, "gateway": gateway.id}
-    return uplink.model_copy(update={"client_id": client_id, "root": uplink.root.format(**names)})
+        return uplink.model_copy(update={**filled, "node": uplink.node or gateway.id})
+    return uplink.model_copy(update={**filled, "root": root_of(uplink.root, gateway)})
+
+
+def root_of(template: str, gateway: GatewayOptions) -> str:
+    """What the topics of this gateway begin with."""
+    return template.format(region=gateway.region, enterprise=gateway.enterprise, gateway=gateway.id)
 
 
 def _with_shared_tags(connections: tuple[ConnectionOptions, ...]) -> tuple[ConnectionOptions, ...]:

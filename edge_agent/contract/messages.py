@@ -566,6 +566,35 @@ class ReplayEnd(Message, frozen=True, tag="fta.replay-end/1", kw_only=True):
     gone: Sequence[Gone] = ()
 
 
+class EnrolmentRequest(Message, frozen=True, tag="fta.enrolment-request/1", kw_only=True):
+    """Asks the region for a certificate for a key that is the gateway's own and never leaves it.
+
+    `csr` (PKCS#10, PEM) names the gateway and its new key, `key` is the public key that it signs statements
+    with. `id` is the same for the same two keys. `signature` by `key`, and with a renewal `proof` by the key
+    of the certificate that is to be renewed (`renews`, PEM), are over everything else in the message.
+    """
+
+    id: str
+    time: int
+    csr: str
+    key: str
+    renews: str = ""
+    signature: str = ""
+    proof: str = ""
+
+
+class EnrolmentResponse(Message, frozen=True, tag="fta.enrolment-response/1", kw_only=True):
+    """The region's answer to the request `id`: a certificate, or the `reason` why there is none.
+
+    `certificate` is PEM: the gateway's own first, then those between it and the authority.
+    """
+
+    id: str
+    time: int
+    certificate: str = ""
+    reason: str = ""
+
+
 AnyMessage = (
     Telemetry
     | State
@@ -582,6 +611,8 @@ AnyMessage = (
     | ReplayRequest
     | Replay
     | ReplayEnd
+    | EnrolmentRequest
+    | EnrolmentResponse
 )
 
 _ENCODER = msgspec.json.Encoder()

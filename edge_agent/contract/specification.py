@@ -9,11 +9,19 @@ import msgspec
 from edge_agent.contract import messages
 from edge_agent.contract.compression import CONTENT_TYPE
 from edge_agent.contract.messages import Message
-from edge_agent.contract.topics import BUNDLES_TOPIC, REPLAY_REQUEST, REPLAY_RESPONSE, RETAINED, RecordClass
+from edge_agent.contract.topics import (
+    BUNDLES_TOPIC,
+    ENROL_REQUEST,
+    ENROL_RESPONSE,
+    REPLAY_REQUEST,
+    REPLAY_RESPONSE,
+    RETAINED,
+    RecordClass,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "Factory telemetry and indicators"
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 """Of the contract: the second number grows with each addition."""
 
 PARAMETERS = {
@@ -63,6 +71,8 @@ CHANNELS = (
     Channel("digest", (messages.Digest,), False),
     Channel(REPLAY_REQUEST, (messages.ReplayRequest,), False, asks=True),
     Channel(REPLAY_RESPONSE, (messages.Replay, messages.ReplayEnd), False),
+    Channel(ENROL_REQUEST, (messages.EnrolmentRequest,), False),
+    Channel(ENROL_RESPONSE, (messages.EnrolmentResponse,), False, asks=True),
 )
 
 

@@ -25,6 +25,10 @@ REPLAY_REQUEST = "replay/request"
 """Below the root: where a platform asks, and where the gateway answers."""
 REPLAY_RESPONSE = "replay/response"
 
+ENROL_REQUEST = "enrol/request"
+"""Below the root: where a gateway asks for its certificate, and where the region answers."""
+ENROL_RESPONSE = "enrol/response"
+
 READINGS_TOPIC = "telemetry/"
 """Below the root: that of a batch is this and its equipment."""
 

@@ -8,13 +8,16 @@ from typing import Any
 from cryptography import x509
 from pydantic import BaseModel
 
+from edge_agent.config.models import UplinkOptions
 from edge_agent.config.site import Site
 from edge_agent.doctor.finding import Finding, good, notice, wrong
+from edge_agent.uplinks.identity import lacks_certificate
 from edge_agent.words import Words
 
 SOON = timedelta(days=30)
 RENEW = Words("请尽快更换证书", "have it renewed; files that change are taken up without a restart")
 REPLACE = Words("更换证书", "put a valid certificate in its place")
+ENROL = Words("运行 edge-agent enrol 申请证书", "ask for it: edge-agent enrol mqtt CONFIG")
 _PEM = b"-----BEGIN CERTIFICATE-----"
 
 
@@ -42,6 +45,9 @@ def configured(site: Site) -> Iterator[Finding]:
         *([(Words("网页", "page"), site.console)] if site.console is not None else []),
     ]
     for about, owner in owners:
+        if isinstance(owner, UplinkOptions) and lacks_certificate(owner):
+            yield wrong(about, "the region has given no certificate yet", ENROL)
+            continue
         for path in dict.fromkeys(_paths(owner)):
             yield from _of_file(about, path)
 

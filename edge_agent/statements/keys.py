@@ -77,12 +77,12 @@ def _make(path: Path) -> None:
             return
         except OSError:  # a file system without links, such as FAT
             draft.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """So that a power cut does not take the new name."""
     if os.name == "nt":
         return

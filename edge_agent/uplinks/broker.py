@@ -12,17 +12,25 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.models import TlsOptions, UplinkOptions
 from edge_agent.journal.journal import Journal
+from edge_agent.uplinks.identity import lacks_certificate
 from edge_agent.uplinks.mqtt_connection import Address, MqttConnection, MqttError, Received, Will
+from edge_agent.uplinks.renewal import Renewal
 from edge_agent.uplinks.uplink import Uplink, UplinkState
 
 log = logging.getLogger(__name__)
 
 TLS_FILES_EVERY_S = 30.0
 """How often to look whether the files of certificates are other ones."""
+CERTIFICATE_EVERY_S = 2.0
+"""How often to look whether there is a first certificate: somebody stands there and waits."""
 
 
 class RefusedError(Exception):
     """The broker did not take a message: which, and the broker's reason."""
+
+
+class _NoCertificateError(Exception):
+    """There is nothing to connect with; the message says where it comes from."""
 
 
 class _OtherFilesError(Exception):
@@ -33,10 +41,15 @@ class BrokerUplink(Uplink):
     """One uplink to one broker, or to the first of several that can be had."""
 
     def __init__(
-        self, options: UplinkOptions, journal: Journal, told: Callable[[str, str, str], None]
+        self,
+        options: UplinkOptions,
+        journal: Journal,
+        told: Callable[[str, str, str], None],
+        renewal: Renewal | None = None,
     ) -> None:
-        """`told` as for Uplink."""
+        """`told` as for Uplink; `renewal` looks after the certificate, if the region has given it."""
         super().__init__(options.id, journal, told)
+        self._renewal = renewal
         self._connection_options = options
         self._addresses: Sequence[Address] = (
             Address(options.host, options.port),
@@ -48,8 +61,13 @@ class BrokerUplink(Uplink):
         """Connect, deliver, and again, until cancelled; says goodbye to the broker then."""
         while True:
             pause = None
+            if self._renewal is not None:
+                self._renewal.look()
             try:
                 await self._session()
+            except* _NoCertificateError as errors:
+                self._down(UplinkState.CONNECTING, "uplink_down", str(_first(errors)))
+                pause = CERTIFICATE_EVERY_S
             except* MqttError as errors:
                 self._down(UplinkState.CONNECTING, "uplink_down", str(_first(errors)))
             except* RefusedError as errors:
@@ -84,7 +102,14 @@ class BrokerUplink(Uplink):
         """The socket stands, CONNECT follows. Called by another thread."""
 
     async def _session(self) -> None:
-        """One connection, from open to lost. Raises (in groups) MqttError, RefusedError, OSError."""
+        """One connection, from open to lost. Raises (in groups) MqttError, RefusedError, OSError,
+        _NoCertificateError, _OtherFilesError.
+        """
+        if lacks_certificate(self._connection_options):
+            raise _NoCertificateError(
+                "the region has given no certificate yet 尚无证书; run:"
+                f" edge-agent enrol mqtt CONFIG --uplink {self.id}"
+            )
         files = _changed_at(self._connection_options.tls)
         connection = await self._connected()
         try:
@@ -92,6 +117,8 @@ class BrokerUplink(Uplink):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(connection.lost())
                 tasks.create_task(self._until_other_files(files))
+                if self._renewal is not None:
+                    tasks.create_task(self._renew(self._renewal, connection))
                 for work in self._tasks(connection):
                     tasks.create_task(work)
         finally:
@@ -106,7 +133,7 @@ class BrokerUplink(Uplink):
                 address,
                 self._will(),
                 self._acknowledged,
-                self._received,
+                self._hear,
                 self._before_connect,
             )
             try:
@@ -120,6 +147,17 @@ class BrokerUplink(Uplink):
             else:
                 return connection
         raise MqttError("; ".join(failures))
+
+    def _hear(self, message: Received) -> None:
+        if self._renewal is not None and message.topic == self._renewal.response_topic:
+            if not message.retained:
+                self._renewal.answered(message.payload)
+        else:
+            self._received(message)
+
+    async def _renew(self, renewal: Renewal, connection: MqttConnection) -> None:
+        await renewal.over(connection)
+        raise _OtherFilesError
 
     async def _until_other_files(self, before: Mapping[Path, int]) -> None:
         """A certificate is renewed before the old one ends; a connection that stands would not notice."""

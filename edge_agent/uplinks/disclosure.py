@@ -67,6 +67,8 @@ EVENT_DETAILS: Mapping[str, frozenset[str]] = {
     "journal_damaged": _GAP,
     "clock_step": frozenset({"step_ms"}),
     "key_changed": frozenset({"before", "after"}),
+    "certificate_renewed": frozenset({"ends"}),
+    "certificate_ends": frozenset({"ends"}),
 }
 """By kind of event, what of its detail is told outside; of other kinds nothing is."""
 

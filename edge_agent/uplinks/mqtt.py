@@ -25,6 +25,7 @@ from edge_agent.uplinks.broker import BrokerUplink, RefusedError
 from edge_agent.uplinks.disclosure import told_to
 from edge_agent.uplinks.mqtt_connection import MqttConnection, MqttError, Received, Will
 from edge_agent.uplinks.parcels import Packer, Parcel
+from edge_agent.uplinks.renewal import Renewal
 from edge_agent.uplinks.replay import Replays
 from edge_agent.uplinks.streams import Stream
 from edge_agent.uplinks.turns import Turns
@@ -46,9 +47,10 @@ class MqttUplink(BrokerUplink):
         journal: Journal,
         status: Callable[[], Status],
         told: Callable[[str, str, str], None],
+        renewal: Renewal | None = None,
     ) -> None:
-        """`status` makes the gateway's part of the status message; `told` as for BrokerUplink."""
-        super().__init__(options, journal, told)
+        """`status` makes the gateway's part of the status message; the others as for BrokerUplink."""
+        super().__init__(options, journal, told, renewal)
         self.options = options
         self._status: Callable[[], Status] = lambda: replace(status(), audience=options.audience)
         self._disclosed = told_to(options.audience)

@@ -74,7 +74,7 @@ class MqttConnection:
         self,
         options: UplinkOptions,
         address: Address,
-        will: Will,
+        will: Will | None,
         acknowledged: Callable[[int, ReasonCode], None],
         received: Callable[[Received], None] | None = None,
         before_connect: Callable[[], None] | None = None,
@@ -122,7 +122,8 @@ class MqttConnection:
             client.ws_set_options(options.path)
         if options.proxy is not None:
             client.proxy_set(**_proxy(options.proxy))
-        client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.max_inflight_messages_set(IN_FLIGHT + 1)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -225,13 +226,14 @@ class MqttConnection:
         """Disconnect; with `farewell` publish that first in place of the Will. Safe twice."""
         self._client.on_disconnect = None  # from here on it is meant
         will = self._will
-        if self._client.is_connected() and farewell is not None:
+        if self._client.is_connected() and will is not None and farewell is not None:
             said = asyncio.Event()
             with contextlib.suppress(MqttError, TimeoutError):
                 mid = self.publish(will.topic, farewell, retain=will.retain)
                 self._client.on_publish = lambda _client, _data, done, *_: said.set() if done == mid else None
                 await asyncio.wait_for(said.wait(), GOODBYE_S)
-        self._client.disconnect(reasoncode=_WITH_WILL if will.sent_with_disconnect else None)
+        with_will = will is not None and will.sent_with_disconnect
+        self._client.disconnect(reasoncode=_WITH_WILL if with_will else None)
         self._unwatch()
         if self._misc is not None:
             self._misc.cancel()

@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.config import ConfigError, Site, load_site, tag_sets
 from edge_agent.config import profiles as profiles_module
-from edge_agent.config.models import MqttUplinkOptions, SparkplugUplinkOptions
+from edge_agent.config.models import MqttUplinkOptions, SparkplugUplinkOptions, UplinkOptions
 from edge_agent.config.site import counting
 from edge_agent.driver import AnyDriver
 from edge_agent.states.production import CountedTag, Counting, Counts, Quantity
@@ -285,3 +285,19 @@ def test_production_is_counted_by_tags_of_the_profile_too(tmp_path: Path) -> Non
     assert found == {"CNC-01": lathe, "CNC-03": of_feed}
     assert [lathe.counts(one) for one in (Quantity.PARTS, Quantity.GOOD)] == [True, True]
     assert not Counting((CountedTag(Counts.PARTS, "parts"),), 1).counts(Quantity.GOOD)
+
+
+def test_an_enrolled_uplink_has_its_certificate_in_the_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "register.csv").write_text("id,name,workshop\nA,冲床,甲\n", "utf-8")
+    (tmp_path / "agent.yaml").write_text(
+        'gateway: {id: gw-1, region: "330300", enterprise: 91330300MA00DEM06A}\n'
+        "register: register.csv\nuplinks:\n"
+        "  - {id: r, type: mqtt, host: broker, tls: {enrolled: true}}\n"
+        "  - {id: s, type: sparkplug, host: broker, client_id: s, group: g, tls: {enrolled: true}}\n",
+        "utf-8",
+    )
+    folder = tmp_path / "data" / "identity"
+    for uplink in load_site(tmp_path / "agent.yaml").uplinks:
+        assert isinstance(uplink, UplinkOptions)
+        assert uplink.tls is not None
+        assert (uplink.tls.certificate, uplink.tls.key) == (folder / f"{uplink.id}.pem",) * 2

@@ -12,6 +12,7 @@ from edge_agent.journal.store import Entry
 from edge_agent.model.clock import CLOCK
 from edge_agent.uplinks.broker import BrokerUplink
 from edge_agent.uplinks.mqtt_connection import Address, MqttConnection, MqttError, Received, Will
+from edge_agent.uplinks.renewal import Renewal
 from edge_agent.uplinks.sparkplug import payloads
 from edge_agent.uplinks.sparkplug.host import PrimaryHost
 from edge_agent.uplinks.sparkplug.node import Node
@@ -46,9 +47,10 @@ class SparkplugUplink(BrokerUplink):
         data_dir: Path,
         journal: Journal,
         told: Callable[[str, str, str], None],
+        renewal: Renewal | None = None,
     ) -> None:
-        """`told` as for BrokerUplink. Raises OSError if the data folder cannot be read."""
-        super().__init__(options, journal, told)
+        """`told` and `renewal` as for BrokerUplink. Raises OSError if the data folder cannot be read."""
+        super().__init__(options, journal, told, renewal)
         self._version = options.version
         self._topics = SparkplugTopics(options.group, options.node or "")
         self._births = BirthNumber(data_dir / f"sparkplug-{options.id}.txt")
