@@ -62,7 +62,15 @@ _pki = click.option(
 @click.group(invoke_without_command=True)
 @click.pass_context
 def trust(context: click.Context) -> None:
-    """Which servers' certificates are trusted. 管理受信任的服务器证书。"""
+    """Which servers' certificates are trusted. 管理受信任的服务器证书。
+
+    \b
+      edge-agent opcua trust                       own, trusted and rejected ones
+      edge-agent opcua trust accept 8ACFA76C…      one that was rejected; compare it at the server first
+      edge-agent opcua trust remove 8ACFA76C…      take it back
+
+    The certificates of a service lie in its own folder: --pki /var/lib/edge-agent/pki/opcua.
+    """
     if context.invoked_subcommand is None:
         context.invoke(list_, pki=Pki())
 

@@ -28,7 +28,13 @@ _config = click.option(
 
 @click.group()
 def indicators() -> None:
-    """Definitions (口径) of the indicators, and the figures they give."""
+    """Definitions (口径) of the indicators, and the figures they give.
+
+    \b
+      edge-agent indicators list                                        which there are
+      edge-agent indicators explain networked-rate/live                 how it is counted, and by whose text
+      edge-agent indicators explain networked-rate/live --config site   which machines count, and why
+    """
 
 
 @indicators.command("list")

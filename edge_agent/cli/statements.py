@@ -39,6 +39,11 @@ _definition = click.option("--definition", help="Only those of this definition."
 def statements() -> None:
     """Statements of record (指标声明): what each day and month came to, signed and kept.
 
+    \b
+      edge-agent statements list site                       number, period, counts and rate of each
+      edge-agent statements show site 12                    which machines count in number 12, and why
+      edge-agent statements key site                        the public key, for the platform
+
     CONFIG is the agent's configuration; its data folder is only read, also while the agent runs.
     """
 

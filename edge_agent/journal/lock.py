@@ -16,7 +16,10 @@ class DataDirLock:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        """Take the lock. Raises DataDirBusyError if somebody has it, OSError if the folder cannot be used."""
+        """Take the lock.
+
+        Raises DataDirBusyError if somebody has it, OSError or sqlite3.Error if the folder cannot be used.
+        """
         data_dir.mkdir(parents=True, exist_ok=True)
         if not os.access(data_dir, os.W_OK | os.X_OK):
             raise PermissionError(f"{data_dir}: no permission to write; the agent keeps its journal there")
@@ -25,6 +28,8 @@ class DataDirLock:
             self._connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             self._connection.close()
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:  # a full disk, for one
+                raise
             raise DataDirBusyError(
                 f"{data_dir}: another agent is using this data folder. "
                 "Stop it first, or give this one a data_dir of its own."

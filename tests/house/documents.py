@@ -26,3 +26,25 @@ def event_kinds() -> set[str]:
     """All that the contract with the region names."""
     table = text_of(ROOT / "docs" / "contract.md").split("| kind | subject | detail |")[1].split("\n\n")[0]
     return {kind for row in table.splitlines()[2:] for kind in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+TWINS = tuple(
+    (chinese.with_name(chinese.name.replace(".zh-CN", "")), chinese)
+    for chinese in sorted((ROOT / "docs").glob("*.zh-CN.md"))
+)
+"""Pages of docs/ that are there in both languages: the English one, the Chinese one."""
+
+
+def fences(page: Path) -> list[str]:
+    """All fenced blocks, with their language, in their order."""
+    return re.findall(r"^```.*?^```$", text_of(page), re.MULTILINE | re.DOTALL)
+
+
+def outline(page: Path) -> list[int]:
+    """The levels of the headings, in their order."""
+    prose = re.sub(r"^```.*?^```$", "", text_of(page), flags=re.MULTILINE | re.DOTALL)
+    return [len(signs) for signs in re.findall(r"^(#+) ", prose, re.MULTILINE)]
+
+
+def table_rows(page: Path) -> int:
+    return len(re.findall(r"^\|", text_of(page), re.MULTILINE))

@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -413,3 +415,17 @@ def test_a_second_agent_on_the_same_folder_is_refused(tmp_path: Path) -> None:
         DataDirLock(tmp_path / "data")
     first.release()
     DataDirLock(tmp_path / "data").release()
+
+
+def test_a_full_disk_is_not_told_as_another_agent(tmp_path: Path) -> None:
+    """In a process of its own that can write no byte into a file."""
+    program = (
+        "import resource, sys; from pathlib import Path; from edge_agent.journal.lock import DataDirLock;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); DataDirLock(Path(sys.argv[1]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert "sqlite3.OperationalError" in done.stderr
+    assert "another agent" not in done.stderr
