@@ -306,7 +306,7 @@ def test_the_document_holds_for_whatever_is_asked(served: Served) -> None:
         @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(case=operation.as_strategy())
         def ask(case: schemathesis.Case[Any]) -> None:
-            response = case.call(base_url=f"{served.url}/api/v1", headers=token)
+            response = case.call(base_url=f"{served.url}/api/v1", headers=token, timeout=60)
             case.validate_response(response, excluded_checks=[positive_data_acceptance])
             asked.add(case.path)
 

@@ -66,7 +66,7 @@ def test_a_line_says_when_what_and_about_whom(lines: LogLines) -> None:
         ("edge_agent", "agent"),
         ("edge_agent.figures", "agent"),
         ("edge_agentx", "libraries"),
-        ("pymodbus.logging", "libraries"),
+        ("somebody.elses", "libraries"),
     ],
 )
 def test_the_loggers_name_tells_the_part(lines: LogLines, logger: str, part: str) -> None:

@@ -176,6 +176,14 @@ class Network:
         self._stack.callback(server.close)
         return host
 
+    async def serve_anywhere(self, address: str, make: Callable[[Host], asyncio.Protocol]) -> int:
+        """Serve at a port that is free; returns it."""
+        host = self.hosts.setdefault(address, Host(address))
+        server = await asyncio.get_running_loop().create_server(lambda: make(host), address, 0)
+        self._stack.callback(server.close)
+        port: int = server.sockets[0].getsockname()[1]
+        return port
+
 
 @asynccontextmanager
 async def network() -> AsyncIterator[Network]:

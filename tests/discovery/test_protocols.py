@@ -20,10 +20,9 @@ SLACK_S = 5.0
 
 async def ask(recogniser: Recogniser, make: object, limit: float = LIMIT_S) -> list[Found]:
     """What is found at a host that serves `make`; what a recogniser may raise is as good as nothing."""
-    (port,) = net.free_ports(1)
     found: list[Found] = []
     async with net.network() as network:
-        await network.serve(ADDRESS, port, make)  # type: ignore[arg-type]  # a factory of protocols
+        port = await network.serve_anywhere(ADDRESS, make)  # type: ignore[arg-type]  # a factory of protocols
         try:
             async for one in recogniser.recognise(TcpPlace(ADDRESS, port), limit):
                 found.append(one)
