@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,8 @@ class Reloader:
         self._path = path
         self._follow = follow
         self._tell = tell
+        self.around: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Entered while the configuration is read and taken over."""
         self._wanted = asyncio.Event()
         self._waiting: list[asyncio.Future[Outcome]] = []
 
@@ -75,7 +77,8 @@ class Reloader:
                 self._wanted.clear()
                 read = seen
                 waiting, self._waiting = self._waiting, []
-                outcome = await self._reload()
+                with self.around():
+                    outcome = await self._reload()
                 for answer in waiting:
                     if not answer.done():
                         answer.set_result(outcome)

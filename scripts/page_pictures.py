@@ -3,12 +3,14 @@
 .venv/bin/python scripts/page_pictures.py [SECONDS]; needs Debian's packages chromium and fonts-noto-cjk.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from edge_agent.config.shipped import shipped
@@ -19,14 +21,23 @@ SECONDS = 40.0
 SIZE = {"width": 1280, "height": 800}
 
 
+def few_colours(picture: Path) -> None:
+    """A page has hardly more than a palette holds: less than half of the bytes."""
+    Image.open(picture).convert("RGB").quantize(
+        256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+    ).save(picture, optimize=True)
+
+
 def draw(address: str) -> None:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for language in ("zh", "en"):
             page = browser.new_page(viewport=SIZE)
             page.goto(f"{address}/?lang={language}")
             page.wait_for_selector(".tile")
-            page.screenshot(path=str(PICTURES / f"page-{language}.png"))
+            picture = PICTURES / f"page-{language}.png"
+            page.screenshot(path=str(picture))
+            few_colours(picture)
         browser.close()
 
 

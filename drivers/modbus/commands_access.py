@@ -4,6 +4,7 @@ import asyncio
 import functools
 import re
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,8 @@ def run_to_interrupt(coroutine: Coroutine[Any, Any, R]) -> R:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
         return await task
 
+    if sys.platform == "win32":  # whose loops have no handlers of their own
+        return asyncio.run(coroutine)
     try:
         return asyncio.run(cancelled_by_signal())
     except asyncio.CancelledError:

@@ -5,11 +5,11 @@ import errno
 import os
 import socket
 import ssl
+import sys
 
 from drivers.modbus.frames import AsciiFraming, Framing, RtuFraming, TcpFraming
 from drivers.modbus.line import Line, Owed
 from drivers.modbus.options import ModbusConnection, Tls
-from drivers.modbus.serial_port import open_serial
 from drivers.modbus.statistics import ConnectionStatistics
 from edge_agent.driver import ConnectionFailed
 from edge_agent.model.failure import FailureKind
@@ -106,6 +106,10 @@ async def _connect(options: ModbusConnection, statistics: ConnectionStatistics, 
         return Line(framing_of(options), options.timeout, statistics, owed)
 
     if options.serial is not None:
+        if sys.platform == "win32":
+            raise OSError("serial ports are not read on Windows; take a gateway that speaks Modbus TCP")
+        from drivers.modbus.serial_port import open_serial  # it needs termios
+
         return await open_serial(options.serial, line)
     host = str(options.host)
     async with asyncio.timeout(options.timeout):

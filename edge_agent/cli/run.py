@@ -56,7 +56,9 @@ def make_or_exit(site: Site, *, shadow: bool = False) -> Agent:
 def run_loop(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """Run `work` on the fastest event loop there is; its result is the exit status."""
     if sys.platform == "win32":
-        return asyncio.run(work())
+        # The loop that is the default there cannot watch sockets, as the MQTT uplink does.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            return runner.run(work())
     import uvloop
 
     return uvloop.run(work())
@@ -115,6 +117,8 @@ def run(config: Path, log_level: str, shadow: bool) -> None:
     async def work() -> int:
         stop = stop_on_signal()
         agent = make_or_exit(site, shadow=shadow)
+        notifier = Notifier()
+        agent.reloader.around = notifier.reloading
         on_hangup(agent.reloader.ask)
         give_back()
         log.info(
@@ -124,7 +128,7 @@ def run(config: Path, log_level: str, shadow: bool) -> None:
             len(site.connections),
             agent.site.data_dir,
         )
-        status = await until_stopped(agent, stop, watching=Watching(agent, Notifier()))
+        status = await until_stopped(agent, stop, watching=Watching(agent, notifier))
         if shadow:
             show_shadow(agent)
         return status

@@ -5,7 +5,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 
@@ -38,6 +39,13 @@ class Notifier:
                 to.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
             log.warning("the service manager cannot be told: %s", error)
+
+    @contextmanager
+    def reloading(self) -> Iterator[None]:
+        """Tell that the configuration is read anew, and that this is over. Who fails at it is not ready."""
+        self.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        yield
+        self.tell("READY=1")
 
 
 def _watchdog_s(environment: Mapping[str, str]) -> float | None:

@@ -1,5 +1,6 @@
 """The files of a running agent's configuration, read again: what is wrong or different in them."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -42,6 +43,16 @@ def read_anew(running: Site) -> Anew:
         return Anew(None, error.problems, ())
     needs_restart = Difference.between(running, site).needs_restart
     return Anew(site, (), tuple(_changes(running, site)), needs_restart)
+
+
+def stands_as_read(site: Site) -> bool:
+    """Whether the files are still those that `site` was read from."""
+    try:
+        return all(
+            hashlib.sha256(file.read_bytes()).hexdigest() == known for file, known in site.files.items()
+        )
+    except OSError:
+        return False
 
 
 def _changes(before: Site, after: Site) -> Iterator[Change]:

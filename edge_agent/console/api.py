@@ -66,6 +66,7 @@ class Api:
     def __init__(self, snapshots: Snapshots, options: ConsoleOptions, service: Service) -> None:
         self._snapshots = snapshots
         self._options = options
+        self._service = service
         self._sign_in = SignIn(options)
         self._looks = asyncio.Semaphore(LOOKS_LIMIT)
         self._metrics = AgentMetrics(snapshots)
@@ -122,6 +123,11 @@ class Api:
             ),
             (Endpoint("/sign-out", "End the session", SessionView, method="POST"), self._end_session),
         ]
+
+    def close(self) -> None:
+        """End what lasts: the server waits for nobody."""
+        self.shared.close()
+        self._service.close()
 
     def application(self) -> ASGIApp:
         routes = [

@@ -75,3 +75,9 @@ def _host(scope: Scope) -> str:
     named = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
     host = named[0] if len(named) == 1 else ""
     return host if host.endswith("]") else host.rpartition(":")[0] or host
+
+
+def who(request: Request) -> str:
+    """Whoever asks, for the log."""
+    identity = identity_of(request)
+    return (identity.user if identity is not None else "") or "somebody"

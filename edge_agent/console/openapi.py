@@ -32,6 +32,8 @@ class Endpoint:
     body: Any = None
     busy: bool = False
     """Whether it may answer 429: not while the same is being done already."""
+    refusals: Mapping[int, str] = field(default_factory=dict)
+    """By status, what else may keep it from being done."""
 
 
 def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
@@ -85,6 +87,8 @@ def _operation(endpoint: Endpoint, answer: Any, problem: Any) -> dict[str, Any]:
         responses["415"] = {"description": "The body is no JSON", "content": problem}
     if endpoint.body is not None or endpoint.busy:
         responses["429"] = {"description": "Too often", "content": problem}
+    for status, text in endpoint.refusals.items():
+        responses[str(status)] = {"description": text, "content": problem}
     return {
         "operationId": re.sub(r"\W+", "_", endpoint.path.replace("{", "").replace("}", "")).strip("_"),
         "summary": endpoint.summary,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import uvicorn
@@ -27,14 +27,18 @@ CONNECTIONS_LIMIT = 128
 async def serve(agent: Running, options: ConsoleOptions, watch: Watch) -> None:
     """Serve until cancelled."""
     lines = LogLines(lambda: agent.site)
+
+    def service() -> Service:
+        return Service(lambda: agent.site, agent.reloader.outcome, lines)
+
     logging.getLogger().addHandler(lines)
     try:
-        await _serve_again(Snapshots(agent, watch), options, Service(lambda: agent.site, lines))
+        await _serve_again(Snapshots(agent, watch), options, service)
     finally:
         logging.getLogger().removeHandler(lines)
 
 
-async def _serve_again(snapshots: Snapshots, options: ConsoleOptions, service: Service) -> None:
+async def _serve_again(snapshots: Snapshots, options: ConsoleOptions, service: Callable[[], Service]) -> None:
     """Whenever it ends, begin again."""
     told = ""
     while True:
@@ -42,7 +46,7 @@ async def _serve_again(snapshots: Snapshots, options: ConsoleOptions, service: S
             with closing(_listen(options)) as listener:
                 told = ""
                 log.info("page on %s", options.url)
-                await _serve_on(listener, Api(snapshots, options, service), options.tls)
+                await _serve_on(listener, Api(snapshots, options, service()), options.tls)
         except OSError as error:
             if str(error) != told:
                 told = str(error)
@@ -91,7 +95,7 @@ async def _serve_on(listener: socket.socket, api: Api, tls: ConsoleTlsOptions | 
         await asyncio.shield(serving)
     finally:
         server.should_exit = True
-        api.shared.close()
+        api.close()
         for task in beside:
             task.cancel()
         await asyncio.gather(serving, *beside, return_exceptions=True)

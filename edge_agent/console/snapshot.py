@@ -48,6 +48,7 @@ from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOpt
 from edge_agent.model.quality import QualityLevel
 from edge_agent.model.response_times import BUCKETS_S
 from edge_agent.model.state import MachineState, StateWithCause
+from edge_agent.reloading import Reloader
 from edge_agent.words.events import SAID_IN_FULL, event_of
 from edge_agent.words.failures import failure_of
 
@@ -103,6 +104,8 @@ class Running(Protocol):
     def supervisors(self) -> Sequence[ConnectionSupervisor]: ...
     @property
     def uplinks(self) -> Sequence[Uplink]: ...
+    @property
+    def reloader(self) -> Reloader: ...
     def view(self) -> Sequence[EquipmentNow]: ...
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from edge_agent.config.console import Role
 from edge_agent.console.answering import ProblemError
 from edge_agent.console.asking import Asking, TooSoonError
-from edge_agent.console.guard import identity_of
+from edge_agent.console.guard import who
 from edge_agent.console.openapi import Endpoint
 from edge_agent.console.snapshot import Snapshots
 from edge_agent.console.verifying import CannotVerifyError, Verifying
@@ -77,7 +77,7 @@ class Trying:
             tested = await self._asking.ask(options, self._snapshots.supervisor_of(options.id))
         except TooSoonError as error:
             raise ProblemError(429, str(error), error.wait_s) from None
-        log.info("page: %s tested connection %s: %s", _who(request), options.id, tested.text["en"])
+        log.info("page: %s tested connection %s: %s", who(request), options.id, tested.text["en"])
         return tested
 
     async def _verification(self, request: Request) -> VerificationView:
@@ -90,13 +90,8 @@ class Trying:
             raise ProblemError(429, str(error), error.wait_s) from None
         except CannotVerifyError as error:
             raise ProblemError(503, str(error)) from None
-        log.info("page: %s verified the statements of %s: %s", _who(request), found.month, _result(found))
+        log.info("page: %s verified the statements of %s: %s", who(request), found.month, _result(found))
         return found
-
-
-def _who(request: Request) -> str:
-    identity = identity_of(request)
-    return (identity.user if identity is not None else "") or "somebody"
 
 
 def _result(found: VerificationView) -> str:

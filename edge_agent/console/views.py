@@ -468,13 +468,48 @@ class ChangeView:
 
 @dataclass(frozen=True, slots=True)
 class ValidationView:
-    """What the files say now, against what the agent runs on. Nothing has been applied. `needs_restart`: the
-    fields that no reload changes."""
+    """What the files say now, against what the agent runs on. Nothing has been applied. `digest` names what
+    they say to whoever applies it; it is empty if there are mistakes. `needs_restart`: the fields that no
+    reload changes."""
 
     time_ms: int
+    digest: str
     mistakes: Sequence[MistakeView]
     changes: Sequence[ChangeView]
     needs_restart: Sequence[str]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRequest:
+    """Which files are meant: the `digest` of their validation."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedView:
+    """Ids of connections or uplinks."""
+
+    added: Sequence[str]
+    removed: Sequence[str]
+    altered: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedView:
+    """What became of the files that were applied. If they were not `taken`, the agent runs on as before, and
+    `mistakes` or `refusal` say why. `sections`: what else than connections and uplinks was changed. `digest`:
+    what the agent runs on now."""
+
+    time_ms: int
+    taken: bool
+    digest: str
+    connections: ChangedView
+    uplinks: ChangedView
+    sections: Sequence[str]
+    mistakes: Sequence[MistakeView]
+    refusal: str
     left_out: int
 
 

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -81,8 +82,9 @@ def _give_to_owner_of(path: Path, made: Path) -> None:
     """Who converts may be another user than the one that the agent runs as."""
     before = path.stat()
     made.chmod(stat.S_IMODE(before.st_mode))
-    if (before.st_uid, before.st_gid) != (made.stat().st_uid, made.stat().st_gid):
-        os.chown(made, before.st_uid, before.st_gid)
+    owner = before.st_uid, before.st_gid
+    if sys.platform != "win32" and owner != (made.stat().st_uid, made.stat().st_gid):
+        os.chown(made, *owner)
 
 
 def _insert(db: sqlite3.Connection, table: str, row: tuple[object, ...]) -> None:

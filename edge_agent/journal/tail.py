@@ -18,19 +18,24 @@ _HEADER = struct.Struct("<II")
 """Of each frame: CRC-32 and length of what follows."""
 
 
+_BINARY = getattr(os, "O_BINARY", 0)
+"""Windows would take each 10 for the end of a line; and it has no way to read or write at a place."""
+
+
 class Tail:
     """All methods but `close` may raise OSError."""
 
     def __init__(self, path: Path, cipher: Cipher) -> None:
         self._path = path
         self._cipher = cipher
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o644)
         self.size = 0
         """Bytes of whole frames."""
 
     def read(self) -> list[Run]:
         """What is there from before, up to the first frame that is not whole. Raises JournalKeyError."""
-        content = os.pread(self._file, os.fstat(self._file).st_size, 0)
+        os.lseek(self._file, 0, os.SEEK_SET)
+        content = os.read(self._file, os.fstat(self._file).st_size)
         runs: list[Run] = []
         while len(content) - self.size >= _HEADER.size:
             crc, length = _HEADER.unpack_from(content, self.size)
@@ -53,7 +58,8 @@ class Tail:
         frame = self._cipher.seal(framed(runs))
         content = _HEADER.pack(zlib.crc32(frame), len(frame)) + frame
         # A frame that was not written as a whole is written over by the next one.
-        written = os.pwrite(self._file, content, self.size)
+        os.lseek(self._file, self.size, os.SEEK_SET)
+        written = os.write(self._file, content)
         if written != len(content):
             raise OSError(f"only {written} of {len(content)} bytes were written; the disk is full")
         self.size += written

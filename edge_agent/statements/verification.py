@@ -123,7 +123,8 @@ def _checked(number: int, wrong: Iterable[verifier.Wrong]) -> Checked:
 def main() -> int:
     """Exit status: 0 checked, whatever came of it; 1 nothing can be read."""
     folder, from_ms, to_ms = sys.argv[1:]
-    os.nice(NICE)
+    if sys.platform != "win32":
+        os.nice(NICE)
     try:
         result = verify_kept(Path(folder), int(from_ms), int(to_ms))
     except (sqlite3.Error, OSError, KeyFileError, ChainTooLongError) as error:

@@ -311,7 +311,7 @@ def test_the_document_holds_for_whatever_is_asked(served: Served) -> None:
             asked.add(case.path)
 
         ask()
-    assert len(asked) == 21
+    assert len(asked) == 22
 
 
 def test_metrics_follow_the_conventions_and_the_figures(served: Served) -> None:

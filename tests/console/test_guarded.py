@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from edge_agent.console.api import STATIC
-from tests.console.guarded import SECRETS, TECHNICIAN, TOKEN, VIEWER, Guarded, csrf, sign_in
+from tests.console.guarded import SECRETS, TECHNICIAN, TOKEN, VIEWER, Guarded, apply, csrf, sign_in
 from tests.console.waiting import until
 from tests.field.mosquitto import free_port
 from tests.house.documents import ROOT, blocks
@@ -100,6 +100,43 @@ def test_a_technician_has_the_files_read_again(guarded: Guarded, technician: htt
     finally:
         file.write_text(before)
     assert technician.get("/api/v1/overview").json()["gateway"]["name"] == "North hall"
+
+
+def test_a_technician_applies_what_was_validated_and_nothing_else(
+    guarded: Guarded, technician: httpx.Client
+) -> None:
+    file = guarded.folder / "agent.yaml"
+    before = file.read_text()
+    url = "/api/v1/configuration/validate"
+    try:
+        file.write_text(before.replace("North hall", "South hall").replace("id: third", "id: fourth"))
+        digest = technician.post(url, headers=csrf(technician)).json()["digest"]
+        assert apply(technician, "0" * 64).status_code == 409
+        with guarded.signed_in(VIEWER) as viewer:
+            assert apply(viewer, digest).status_code == 403
+        changed = file.read_text()
+        file.write_text(changed + "# a comment\n")
+        assert apply(technician, digest).status_code == 409
+        file.write_text(changed)
+        done = apply(technician, digest).json()
+        assert (done["taken"], done["digest"], done["sections"]) == (True, digest, ["gateway"])
+        assert done["uplinks"] == {"added": ["fourth"], "removed": ["third"], "altered": []}
+        assert technician.get("/api/v1/overview").json()["gateway"]["name"] == "South hall"
+        assert apply(technician, digest).status_code == 409, "once validated, once applied"
+        log = guarded.process.log()
+        assert "page: wang applied the files of the configuration: uplinks: +fourth -third; gateway" in log
+        file.write_text(changed.replace("id: gw-01", "id: gw-02"))
+        needs_restart = technician.post(url, headers=csrf(technician)).json()
+        assert needs_restart["needs_restart"] == ["gateway.id"]
+        kept = apply(technician, needs_restart["digest"]).json()
+        assert (kept["taken"], kept["digest"], kept["mistakes"]) == (False, digest, [])
+        assert kept["refusal"].startswith("gateway.id: changed only by a restart")
+        file.write_text(before.replace("driver: modbus", "driver: modbux"))
+        assert technician.post(url, headers=csrf(technician)).json()["digest"] == ""
+        assert apply(technician, "").status_code == 409
+    finally:
+        file.write_text(before)
+        guarded.take_over()
 
 
 def test_the_cookie_is_for_this_browser_and_this_page_alone(guarded: Guarded) -> None:

@@ -134,6 +134,31 @@ def test_it_is_light(browser: Browser, served: Served) -> None:
     one.page.close()
 
 
+def test_a_tile_is_made_anew_only_if_it_looks_otherwise(browser: Browser, served: Served) -> None:
+    one = visit(browser)
+    one.go(served, "overview", "zh")
+    changed, made = one.page.evaluate(
+        """() => {
+            render();
+            const tiles = [...document.querySelectorAll(".tile")].slice(0, 2);
+            const before = tiles.map(tile => tile.textContent);
+            let made = 0;
+            const watched = stackedBar;
+            stackedBar = (...given) => { made += 1; return watched(...given); };
+            render();
+            const again = made;
+            OVERVIEW.machines.find(one => tiles[0].textContent.startsWith(one.id)).name = "another name";
+            render();
+            stackedBar = watched;
+            const texts = tiles.map(tile => tile.textContent);
+            return [texts.map((text, place) => text !== before[place]), [again, made - again]];
+        }"""
+    )
+    assert changed == [True, False]
+    assert made == [1, 2], "the bar above the wall, and then that of the one tile"
+    one.page.close()
+
+
 def test_the_language_is_changed_in_the_corner_and_remembered(browser: Browser, served: Served) -> None:
     one = visit(browser)
     one.go(served, "overview", "zh")
@@ -273,7 +298,12 @@ def sign_in(one: Visit, who: tuple[str, str]) -> None:
     one.page.keyboard.press("Enter")
 
 
-def test_a_technician_signs_in_reads_the_log_and_validates(
+def apply(page: Page) -> None:
+    page.get_by_role("button", name="Apply these changes").click()
+    page.get_by_role("button", name="Yes, apply now").click()
+
+
+def test_a_technician_signs_in_reads_the_log_validates_and_applies(
     browser: Browser, guarded: Guarded, axe: str
 ) -> None:
     one = visit(browser, "phone")
@@ -304,14 +334,33 @@ def test_a_technician_signs_in_reads_the_log_and_validates(
         page.get_by_role("button", name="Validate").press("Enter")
         expect(page.get_by_role("row", name="gateway.name")).to_contain_text("North hall → South hall")
         found += violations(one, axe, "changes")
+        page.get_by_role("button", name="Apply these changes").click()
+        found += violations(one, axe, "sure")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.locator(".brand")).to_contain_text("North hall")
+        apply(page)
+        expect(page.locator("main")).to_contain_text("Applied. The agent runs on these files now")
+        expect(page.locator(".yaml")).to_contain_text("name: South hall")
+        found += violations(one, axe, "applied")
         file.write_text(before.replace("region:", "regoin:", 1))
         page.get_by_role("button", name="Validate").press("Enter")
         expect(page.get_by_role("row", name="gateway.regoin")).to_contain_text('did you mean "region"')
+        expect(page.get_by_role("button", name="Apply these changes")).to_have_count(0)
         found += violations(one, axe, "mistakes")
+        assert one.complaints == []
+        # What belongs to the page itself takes the page away, and the sessions with it.
+        file.write_text(before.replace("maintenance: technician, ", ""))
+        page.get_by_role("button", name="Validate").press("Enter")
+        apply(page)
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=20_000)
+        sign_in(one, TECHNICIAN)
+        expect(page.locator("main")).to_contain_text("The connection ended while the files were applied")
+        expect(page.locator(".yaml")).not_to_contain_text("maintenance")
+        expect(page.get_by_role("status").first).to_contain_text("live")
     finally:
         file.write_text(before)
+        guarded.take_over()
     assert found == []
-    assert one.complaints == []
     assert all(url.startswith(guarded.url) for url in one.requests)
     page.close()
 

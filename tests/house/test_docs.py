@@ -326,6 +326,6 @@ def test_every_dependency_is_accounted_for() -> None:
         lines += re.findall(r"^[^#\n]+$", text_of(ROOT / "requirements" / name), re.MULTILINE)
     asked_for = {Requirement(line).name for line in lines}
     assert asked_for <= with_licence
-    pinned = set(re.findall(r"^([\w.-]+)==", text_of(ROOT / "requirements" / "run.txt"), re.MULTILINE))
+    pinned = set(re.findall(r"^([\w.-]+)==", text_of(ROOT / "requirements" / "package.txt"), re.MULTILINE))
     mentioned = set(re.findall(r"[\w.-]*\w", page))
     assert {name.replace("ruamel-yaml", "ruamel.yaml") for name in pinned} <= mentioned

@@ -39,6 +39,7 @@ def declared(extra: str | None = None) -> list[Requirement]:
     [
         ("build.txt", asked_for("build.in")),
         ("run.txt", declared()),
+        ("package.txt", [*declared(), *declared("report")]),
         ("demo.txt", [*declared(), *declared("demo"), *asked_for("build.in")]),
         (
             "test.txt",
@@ -59,7 +60,7 @@ def test_pins_fit_what_is_asked_for(name: str, wanted: list[Requirement]) -> Non
             )
 
 
-@pytest.mark.parametrize("name", ["build.txt", "run.txt", "demo.txt"])
+@pytest.mark.parametrize("name", ["build.txt", "run.txt", "package.txt", "demo.txt"])
 def test_what_is_installed_is_what_was_tested(name: str) -> None:
     tested = pins("test.txt")
     assert {package: tested.get(package) for package in pins(name)} == pins(name)

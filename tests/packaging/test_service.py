@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import re
+import signal
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -174,6 +177,21 @@ def test_health_says_what_was_told_last(tmp_path: Path, monkeypatch: pytest.Monk
         assert "silent" in said(tmp_path)[1]
 
 
+def heard_next(manager: Manager) -> str:
+    """The next message that is not about how the agent is."""
+    while True:
+        message = manager.socket.recv(4096).decode()
+        if not message.startswith("WATCHDOG=1"):
+            return message
+
+
+def test_who_fails_to_reload_is_not_ready(manager: Manager) -> None:
+    with pytest.raises(RuntimeError), Notifier(manager.environment).reloading():
+        raise RuntimeError
+    (message,) = manager.heard()
+    assert message.startswith("RELOADING=1\n")
+
+
 @pytest.mark.parametrize("manager", ["path"], indirect=True)
 def test_an_agent_as_a_service(manager: Manager, tmp_path: Path) -> None:
     """The real agent, on machines that are all away: it is at work, and says how many of them it hears."""
@@ -186,6 +204,13 @@ def test_an_agent_as_a_service(manager: Manager, tmp_path: Path) -> None:
         fed = [manager.socket.recv(4096).decode() for _ in range(3)]
         assert set(fed) == {"WATCHDOG=1\nSTATUS=0/14 machines live 台设备在线"}
         assert said(folder / "data") == (0, "ok 正常: 0/14 machines live 台设备在线\n")
+        assert agent.process is not None
+        before = time.monotonic_ns() // 1000
+        agent.process.send_signal(signal.SIGHUP)
+        reloading = heard_next(manager)
+        assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", reloading)
+        assert before <= int(reloading.partition("USEC=")[2]) <= time.monotonic_ns() // 1000
+        assert heard_next(manager) == "READY=1"
         assert agent.stop() == 0
     manager.socket.setblocking(False)
     assert manager.heard()[-1].startswith("STOPPING=1\n")

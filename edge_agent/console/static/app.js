@@ -144,7 +144,8 @@ function forget() {
   DATA = {};
   FETCHED = {};
   SHOWN = "";
-  LOG.shown = VALIDATION.found = null;
+  LOG.shown = null;
+  VALIDATION = { busy: "", found: null, asking: false, applied: null, cut: VALIDATION.busy === "apply" || VALIDATION.cut, failed: "" };
 }
 
 function speak(language) {

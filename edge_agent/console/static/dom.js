@@ -29,13 +29,32 @@ function add(node, children) {
   });
 }
 
+/* An element of which there are hundreds: its children are made by `fill`, and only where what is shown was made of
+   something else than `of`, a text in which stands all that it depends on. */
+function lazy(tag, attributes, of, fill) {
+  var node = h(tag, attributes);
+  node.madeOf = of;
+  node.fill = fill;
+  return node;
+}
+
+/* Make what is in it, before it is shown. */
+function whole(node) {
+  if (node.fill) {
+    add(node, node.fill());
+    node.fill = null;
+  }
+  node.childNodes.forEach(whole);
+  return node;
+}
+
 /* Make the children of `shown` look like those of `wanted`. What stays the same is not touched, so that focus,
    scrolling and what a reader has opened stay. */
 function patchChildren(shown, wanted) {
   var old = Array.prototype.slice.call(shown.childNodes);
   var fresh = Array.prototype.slice.call(wanted.childNodes);
   fresh.forEach(function (node, place) {
-    if (place >= old.length) shown.appendChild(node);
+    if (place >= old.length) shown.appendChild(whole(node));
     else patch(old[place], node);
   });
   old.slice(fresh.length).forEach(function (node) { shown.removeChild(node); });
@@ -44,10 +63,12 @@ function patchChildren(shown, wanted) {
 function patch(shown, wanted) {
   if (shown.nodeType !== wanted.nodeType || shown.nodeName !== wanted.nodeName ||
       (shown.nodeType === 1 && shown.getAttribute("data-key") !== wanted.getAttribute("data-key"))) {
-    shown.parentNode.replaceChild(wanted, shown);
+    shown.parentNode.replaceChild(whole(wanted), shown);
   } else if (shown.nodeType === 3) {
     if (shown.data !== wanted.data) shown.data = wanted.data;
-  } else {
+  } else if (wanted.madeOf === undefined || wanted.madeOf !== shown.madeOf) {
+    if (wanted.fill) whole(wanted);
+    shown.madeOf = wanted.madeOf;
     patchAttributes(shown, wanted);
     patchChildren(shown, wanted);
   }

@@ -23,15 +23,21 @@ function rateCard(one) {
 
 function tile(machine, now) {
   var today = STATES.map(function (state) { return { name: state, size: machine.today[state] || 0 }; });
-  var ran = machine.today.running || 0;
-  return h("a", { "class": "tile " + machine.state + (machine.in_service ? "" : " retired"),
-    href: "#/machine/" + encodeURIComponent(machine.id), "data-key": machine.id },
-    h("span", { "class": "tile-head" }, h("b", {}, machine.id), linkTag(machine.link)),
-    h("span", { "class": "tile-name" }, machine.name),
-    h("span", { "class": "tile-state" }, stateTag(machine.state),
-      h("span", { "class": "quiet" }, tf("overview.since", { time: duration(now - machine.since_ms) }))),
-    h("span", { "class": "tile-cause" }, machine.in_service ? causeText(machine.state, machine.cause) : t("overview.retired")),
-    stackedBar(today, t("overview.today") + ": " + t("states.running") + " " + duration(ran)));
+  var total = today.reduce(function (sum, one) { return sum + one.size; }, 0);
+  var since = duration(now - machine.since_ms), ran = duration(machine.today.running || 0);
+  var shares = today.map(function (one) { return (100 * one.size / total).toFixed(1); });
+  var of = JSON.stringify([LANGUAGE, machine.name, machine.state, machine.cause, machine.link, machine.in_service, since, ran, shares]);
+  return lazy("a", { "class": "tile " + machine.state + (machine.in_service ? "" : " retired"),
+    href: "#/machine/" + encodeURIComponent(machine.id), "data-key": machine.id }, of, function () {
+    return [
+      h("span", { "class": "tile-head" }, h("b", {}, machine.id), linkTag(machine.link)),
+      h("span", { "class": "tile-name" }, machine.name),
+      h("span", { "class": "tile-state" }, stateTag(machine.state),
+        h("span", { "class": "quiet" }, tf("overview.since", { time: since }))),
+      h("span", { "class": "tile-cause" }, machine.in_service ? causeText(machine.state, machine.cause) : t("overview.retired")),
+      stackedBar(today, t("overview.today") + ": " + t("states.running") + " " + ran)
+    ];
+  });
 }
 
 function stateFilter(states, total) {

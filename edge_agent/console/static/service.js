@@ -4,7 +4,9 @@
 var LOG = { level: "info", part: "", subject: "", text: "", shown: null };
 var LEVELS = ["error", "warning", "info", "debug"];
 var LOG_PARTS = ["connections", "uplinks", "journal", "page", "agent", "libraries"];
-var VALIDATION = { busy: false, found: null, failed: "" };
+/* `busy`: "validate" or "apply" while that is being done; `asking`: whether apply is asked for once more; `cut`:
+   whether the page went away while it was applied. */
+var VALIDATION = { busy: "", found: null, asking: false, applied: null, cut: false, failed: "" };
 
 /* The log. */
 
@@ -100,34 +102,86 @@ function changeText(one) {
   return [h("s", {}, one.before), " → ", h("b", {}, one.after)];
 }
 
+/* The list of mistakes. */
+function mistakeTable(mistakes) {
+  return table(t("configuration.mistake"), [[t("configuration.place"), "keep"], [t("configuration.field"), "id"], [t("configuration.mistake")]],
+    mistakes.map(function (one) { return [place(one), code(one.field), one.text]; }));
+}
+
 function validation(found) {
   var wrong = found.mistakes.length > 0;
-  var columns = [[t("configuration.place"), "keep"], [t("configuration.field"), "id"], [t(wrong ? "configuration.mistake" : "configuration.change")]];
+  var columns = [[t("configuration.place"), "keep"], [t("configuration.field"), "id"], [t("configuration.change")]];
   return h("div", { "class": "trouble " + (wrong ? "lasts" : "over"), role: "status" },
     h("p", {}, h("b", {}, wrong ? tf("configuration.mistakes", { n: found.mistakes.length })
       : found.changes.length ? tf("configuration.changes", { n: found.changes.length }) : t("configuration.same")), " ",
     h("span", { "class": "quiet" }, moment(found.time_ms))),
-    wrong && table(t("configuration.mistake"), columns, found.mistakes.map(function (one) { return [place(one), code(one.field), one.text]; })),
+    wrong && mistakeTable(found.mistakes),
     !wrong && found.changes.length > 0 && [table(t("configuration.change"), columns, found.changes.map(function (one) {
       return [place(one), code(one.field), changeText(one)];
     })), h("p", { "class": "quiet" }, found.needs_restart.length
-      ? tf("configuration.needs_restart", { fields: found.needs_restart.join(", ") }) : t("configuration.not_applied"))],
+      ? tf("configuration.needs_restart", { fields: found.needs_restart.join(", ") }) : t("configuration.not_applied")),
+    !found.needs_restart.length && applying()],
     found.left_out > 0 && h("p", {}, tf("configuration.left_out", { n: found.left_out })));
+}
+
+/* The button, and the question before it is done. */
+function applying() {
+  if (VALIDATION.busy === "apply") return h("p", { "class": "act" }, t("configuration.applying"));
+  if (!VALIDATION.asking) {
+    return h("p", { "class": "act" }, h("button", { type: "button", "data-apply": "ask" }, t("configuration.apply")));
+  }
+  return h("div", { role: "group", "aria-label": t("configuration.apply") },
+    h("p", {}, t("configuration.sure")),
+    h("p", { "class": "act" },
+      h("button", { type: "button", "class": "main", "data-apply": "yes" }, t("configuration.apply_now")), " ",
+      h("button", { type: "button", "data-apply": "no" }, t("configuration.cancel"))));
+}
+
+function changedIds(of, changed) {
+  return ["added", "removed", "altered"].map(function (how) {
+    return changed[how].length > 0 && h("li", {}, t("configuration." + of) + ", " + t("configuration." + how) + ": ", code(changed[how].join(", ")));
+  });
+}
+
+function application(done) {
+  var changes = [changedIds("connections", done.connections), changedIds("uplinks", done.uplinks),
+    done.sections.length > 0 && h("li", {}, t("configuration.sections") + ": ", code(done.sections.join(", ")))];
+  return h("div", { "class": "trouble " + (done.taken ? "over" : "lasts"), role: "status" },
+    h("p", {}, h("b", {}, t(done.taken ? "configuration.taken" : "configuration.kept")), " ", h("span", { "class": "quiet" }, moment(done.time_ms))),
+    done.taken && h("ul", {}, changes),
+    done.mistakes.length > 0 && mistakeTable(done.mistakes),
+    done.refusal && h("p", {}, done.refusal),
+    done.left_out > 0 && h("p", {}, tf("configuration.left_out", { n: done.left_out })));
+}
+
+/* What is known of the files now, and nothing of what was known before. */
+function known(what) {
+  VALIDATION = { busy: "", found: null, asking: false, applied: null, cut: false, failed: "" };
+  Object.keys(what).forEach(function (name) { VALIDATION[name] = what[name]; });
+  render();
 }
 
 function validate() {
   if (VALIDATION.busy) return;
-  VALIDATION = { busy: true, found: VALIDATION.found, failed: "" };
-  render();
-  ask("configuration/validate", { method: "POST" }).then(function (found) {
-    VALIDATION = { busy: false, found: found, failed: "" };
-  }, function (error) {
-    VALIDATION = { busy: false, found: null, failed: error.message };
-  }).then(render);
+  known({ busy: "validate", found: VALIDATION.found });
+  ask("configuration/validate", { method: "POST" }).then(function (found) { known({ found: found }); },
+    function (error) { known({ failed: error.message }); });
+}
+
+function apply() {
+  var found = VALIDATION.found;
+  if (VALIDATION.busy || !found) return;
+  known({ busy: "apply", found: found });
+  ask("configuration/apply", { body: { digest: found.digest } }).then(function (done) { known({ applied: done }); },
+    // Without an answer the page itself was changed, and comes back.
+    function (error) { known(error.status && error.status !== 503 ? { failed: error.message } : { cut: true }); });
 }
 
 PAGES.configuration = {
-  needs: function () { return [["configuration", 60000]]; },
+  needs: function () {
+    var old = OVERVIEW && DATA.configuration && DATA.configuration.digest !== OVERVIEW.gateway.configuration;
+    return [["configuration", old ? 1000 : 60000]];
+  },
   show: function () {
     var found = DATA.configuration;
     return [
@@ -135,10 +189,12 @@ PAGES.configuration = {
       panel(t("configuration.files"), [
         table(t("configuration.files"), [[t("configuration.file")], ["SHA-256"]], found.files.map(function (one) { return [code(one.file), digest(one.sha256)]; })),
         h("p", { "class": "act" }, may("technician")
-          ? h("button", { type: "button", "class": "main", "data-validate": true, disabled: VALIDATION.busy }, t(VALIDATION.busy ? "configuration.validating" : "configuration.validate"))
+          ? h("button", { type: "button", "class": "main", "data-validate": true, disabled: !!VALIDATION.busy }, t(VALIDATION.busy === "validate" ? "configuration.validating" : "configuration.validate"))
           : h("span", { "class": "quiet" }, t("configuration.for_technicians")),
         may("technician") && h("span", { "class": "quiet" }, t("configuration.what_it_does"))),
         VALIDATION.failed && h("p", { "class": "trouble lasts", role: "alert" }, tf("app.failed", { error: VALIDATION.failed })),
+        VALIDATION.cut && h("p", { "class": "trouble lasts", role: "status" }, t("configuration.cut")),
+        VALIDATION.applied && application(VALIDATION.applied),
         VALIDATION.found && validation(VALIDATION.found)
       ]),
       panel(t("configuration.running"), [
@@ -159,5 +215,8 @@ function takeFilter(event) {
 document.addEventListener("input", takeFilter);
 document.addEventListener("change", takeFilter);
 document.addEventListener("click", function (event) {
+  var answer = attribute(event, "data-apply");
   if (attribute(event, "data-validate") !== null) validate();
+  if (answer === "yes") apply();
+  else if (answer) known({ found: VALIDATION.found, asking: answer === "ask" });
 });
