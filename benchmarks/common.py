@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,6 +84,22 @@ def rss_mb(pid: int) -> float:
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of one process, in MB: all of its pages, its share of those that others have as well, its own alone."""
+
+    rss: float
+    pss: float
+    uss: float
+
+
+def memory_mb(pid: int) -> Memory:
+    kb: Counter[str] = Counter()
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        kb[line.split(":")[0]] = int(line.split()[1])
+    return Memory(kb["Rss"] / 1024, kb["Pss"] / 1024, (kb["Private_Clean"] + kb["Private_Dirty"]) / 1024)
 
 
 def measure(

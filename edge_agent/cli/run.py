@@ -13,7 +13,6 @@ import click
 from edge_agent.agent import DRAIN_S, Agent
 from edge_agent.cli.memory import give_back
 from edge_agent.cli.service import Notifier, Watching
-from edge_agent.cli.shadow import show_shadow
 from edge_agent.cli.signals import on_hangup, stop_on_signal
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
@@ -130,6 +129,8 @@ def run(config: Path, log_level: str, shadow: bool) -> None:
         )
         status = await until_stopped(agent, stop, watching=Watching(agent, notifier))
         if shadow:
+            from edge_agent.cli.shadow import show_shadow  # tables take 4 MB, which only a shadow pays
+
             show_shadow(agent)
         return status
 

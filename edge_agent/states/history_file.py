@@ -100,6 +100,10 @@ class HistoryFormatError(sqlite3.DatabaseError):
 
 BUSY_S = 30.0
 """How long to wait for another process that writes to the history."""
+PAGES = "PRAGMA page_size = 1024"
+"""Of a new file: every few seconds some bytes change in each of several pages, and whole ones are written."""
+CACHE = "PRAGMA cache_size = -512"
+"""kB of a connection in place of 2,000: an agent has ten or so to the file, and each would fill its own."""
 
 
 def open_history(path: Path) -> sqlite3.Connection:
@@ -116,6 +120,8 @@ def open_history(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         _check_format(db, path)
+        db.execute(CACHE)
+        db.execute(PAGES)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         if "last_good_ms" in (columns := _columns(db, "evidence")) and "minutes" not in columns:
@@ -144,6 +150,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
         _check_format(db, path)
+        db.execute(CACHE)
     except BaseException:
         db.close()
         raise

@@ -46,6 +46,7 @@ def rows(history: History, table: str = "intervals") -> int:
     return found
 
 
+@settings(deadline=None)
 @given(lives("A"), lives("B"), st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=5), TIMES)
 @example([Interval("A", 0, 10, NO_DATA), Interval("A", 10, DAY_MS, TIMEOUT)], [], [(5, 20)], 0)
 def test_readers_do_not_see_packs(

@@ -98,6 +98,8 @@ def longest_gap(times: list[float]) -> float:
 
 
 def test_units_and_periods_take_turns(tmp_path: Path) -> None:
+    """Seen by order and counts alone, as a busy computer takes longer for everything: neighbours get as much,
+    and between two readings at the slow period each unit has some at the fast one."""
     busy = False
     overlaps = 0
 
@@ -117,10 +119,17 @@ def test_units_and_periods_take_turns(tmp_path: Path) -> None:
     assert record.wrong == []
     assert overlaps == 0
     assert len(record.times) == 8
-    for (_, tags), times in record.times.items():
-        period = FAST if tags == 1 else SLOW
-        assert len(times) >= 0.8 * RUN_S / period
-        assert longest_gap(times) < period + 8 * ANSWER_S + 0.05
+    fast = [times for (_, tags), times in record.times.items() if tags == 1]
+    slow = [times for (_, tags), times in record.times.items() if tags == 2]
+    for same in (fast, slow):
+        counts = [len(times) for times in same]
+        assert max(counts) - min(counts) <= 2, "neighbours at one period are asked as often"
+    assert min(map(len, slow)) >= 2
+    for times in slow:
+        for before, after in pairwise(times):
+            for others in fast:
+                between = sum(before < at < after for at in others)
+                assert between >= 2, "who is asked seldom does not hold up who is asked often"
 
 
 def test_a_line_with_too_much_to_do_is_still_shared_fairly(tmp_path: Path) -> None:
