@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_agent.config.difference import Difference
 from edge_agent.config.errors import ConfigError, ConfigProblem
 from edge_agent.config.site import Site, load_site
+from edge_agent.memory import give_back
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class Reloader:
                 waiting, self._waiting = self._waiting, []
                 with self.around():
                     outcome = await self._reload()
+                await asyncio.to_thread(give_back)
                 for answer in waiting:
                     if not answer.done():
                         answer.set_result(outcome)

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from edge_agent.agent import DRAIN_S, Agent
-from edge_agent.cli.memory import give_back
 from edge_agent.cli.service import Notifier, Watching
 from edge_agent.cli.signals import on_hangup, stop_on_signal
 from edge_agent.config.errors import ConfigError
@@ -19,6 +18,7 @@ from edge_agent.config.site import Site, load_site
 from edge_agent.journal.cipher import JournalKeyError
 from edge_agent.journal.lock import DataDirBusyError
 from edge_agent.journal.store import JournalFormatError
+from edge_agent.memory import settle
 from edge_agent.statements.keys import KeyFileError
 
 log = logging.getLogger("edge_agent")
@@ -119,7 +119,7 @@ def run(config: Path, log_level: str, shadow: bool) -> None:
         notifier = Notifier()
         agent.reloader.around = notifier.reloading
         on_hangup(agent.reloader.ask)
-        give_back()
+        settle()
         log.info(
             "gateway %s: %d equipment registered, %d connections, data in %s",
             site.gateway.id,

@@ -3,7 +3,7 @@
 import operator
 import string
 from collections.abc import Mapping
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar, get_args
 from urllib.parse import urlsplit
@@ -464,10 +464,14 @@ class Configuration(Options):
 
 def configuration_model(drivers: Mapping[str, type[AnyDriver]]) -> type[Configuration]:
     """The configuration's model in which connections and profiles are those of `drivers`, by name."""
-    if not drivers:
-        return Configuration
-    profiles = [_profile_model(name, driver) for name, driver in drivers.items()]
-    connections = [driver.Connection for driver in drivers.values()]
+    return _model_of(tuple(drivers.items())) if drivers else Configuration
+
+
+@cache
+def _model_of(drivers: tuple[tuple[str, type[AnyDriver]], ...]) -> type[Configuration]:
+    """Kept, as a model is some MB, and a configuration that is read again has the same drivers."""
+    profiles = [_profile_model(name, driver) for name, driver in drivers]
+    connections = [driver.Connection for _, driver in drivers]
     fields: dict[str, Any] = {
         "profiles": (dict[ProfileName, _one_of(profiles)], Field(default_factory=dict)),  # type: ignore[misc]  # made at run time
         "connections": (tuple[_one_of(connections), ...], ()),  # type: ignore[misc]  # made at run time

@@ -1,4 +1,4 @@
-"""The memory that loading took and running does not need."""
+"""The memory that loading a configuration takes and running does not need: tens of MB for a moment."""
 
 import ctypes
 import gc
@@ -6,14 +6,16 @@ import sys
 
 
 def give_back() -> None:
-    """Return it to the system: reading thousands of tags takes tens of MB for a moment.
-
-    What is left stays for good, so the garbage collector need not look at it again.
-    """
+    """Return it to the system."""
     gc.collect()
-    gc.freeze()
     if sys.platform == "linux":
         # glibc alone keeps freed memory for itself; other C libraries have no such function.
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+def settle() -> None:
+    """Once, after the start: what is left stays, so the garbage collector need not look at it again."""
+    give_back()
+    gc.freeze()
