@@ -1,4 +1,4 @@
-"""Draws docs/images/page-*.png again: the overview of the demo after some seconds of a real run.
+"""Draws docs/images/{page,machine,connection}-*.png again: the demo after some seconds of a real run.
 
 .venv/bin/python scripts/page_pictures.py [SECONDS]; needs Debian's packages chromium and fonts-noto-cjk.
 """
@@ -19,6 +19,12 @@ from edge_agent.simulator.stage import copy_configuration, embedded_broker, free
 PICTURES = Path(__file__).parents[1] / "docs" / "images"
 SECONDS = 40.0
 SIZE = {"width": 1280, "height": 800}
+PAGES = {
+    "page": ("", ".tile"),
+    "machine": ("#/machine/CNC-01", "main table"),
+    "connection": ("#/connection/machining-bus", "main table"),
+}
+"""What is drawn: where it is, and what has to be there."""
 
 
 def few_colours(picture: Path) -> None:
@@ -32,12 +38,13 @@ def draw(address: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for language in ("zh", "en"):
-            page = browser.new_page(viewport=SIZE)
-            page.goto(f"{address}/?lang={language}")
-            page.wait_for_selector(".tile")
-            picture = PICTURES / f"page-{language}.png"
-            page.screenshot(path=str(picture))
-            few_colours(picture)
+            for name, (where, wanted) in PAGES.items():
+                page = browser.new_page(viewport=SIZE)
+                page.goto(f"{address}/?lang={language}{where}")
+                page.wait_for_selector(wanted)
+                picture = PICTURES / f"{name}-{language}.png"
+                page.screenshot(path=str(picture))
+                few_colours(picture)
         browser.close()
 
 
