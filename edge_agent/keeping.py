@@ -38,6 +38,8 @@ class HistoryKeeper:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
         self._intervals: list[Interval] = []
         self._evidence: dict[tuple[str, int], EvidenceRow] = {}
+        self._told = ""
+        """Why it cannot be written, as that was told; empty while it can."""
 
     def note(self, intervals: Iterable[Interval]) -> None:
         """Write them with the next `save`."""
@@ -66,8 +68,13 @@ class HistoryKeeper:
             changes = Changes(alive_ms, intervals, tuple(lines.values()), counters, production)
             await self.run(self.history.save, changes)
         except sqlite3.Error as error:
-            log.error("history: cannot write (%s); kept in memory meanwhile", error)
+            if str(error) != self._told:
+                log.error("history: cannot write (%s); kept in memory meanwhile", error)
+            self._told = str(error)
             return False
+        if self._told:
+            self._told = ""
+            log.warning("history: writing again")
         # More may have been noted in the meantime.
         del self._intervals[: len(intervals)]
         self._evidence = {key: row for key, row in self._evidence.items() if lines.get(key) is not row}

@@ -42,6 +42,33 @@ def test_a_failed_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     keeper.close()
 
 
+def test_a_failure_is_told_once_and_so_is_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper = HistoryKeeper(tmp_path / "history.db")
+    write, why = keeper.history.save, ["disk is full"] * 3 + ["disk I/O error"]
+
+    def refuse(changes: Changes) -> None:
+        raise sqlite3.OperationalError(why.pop(0))
+
+    async def life() -> None:
+        monkeypatch.setattr(keeper.history, "save", refuse)
+        while why:
+            assert not await keeper.save([], [], 20)
+        monkeypatch.setattr(keeper.history, "save", write)
+        assert await keeper.save([], [], 30)
+        assert await keeper.save([], [], 40)
+
+    asyncio.run(life())
+    keeper.close()
+    told = [record.getMessage() for record in caplog.records]
+    assert [one.partition(";")[0] for one in told] == [
+        "history: cannot write (disk is full)",
+        "history: cannot write (disk I/O error)",
+        "history: writing again",
+    ]
+
+
 def test_days_that_are_over_are_packed_beside_the_saves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
