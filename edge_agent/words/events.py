@@ -76,6 +76,15 @@ EVENTS: Mapping[str, Words] = {
         "此后的指标声明改用新密钥签名；请把新公钥告知平台",
         "statements are signed with another key from now on; tell the platform the new public key",
     ),
+    "certificate_renewed": Words(
+        "区域平台已换发网关证书，已自动启用",
+        "the region has renewed the gateway's certificate, which is in use",
+    ),
+    "certificate_ends": Words(
+        "网关证书将到期或已到期，区域平台尚未换发；请联系平台，到期后执行 edge-agent enrol mqtt",
+        "the gateway's certificate ends, or has ended, and the region has not renewed it; tell the region, and"
+        " after its end run edge-agent enrol mqtt",
+    ),
 }
 """By kind; those that tell of a failure are in `edge_agent/words/failures.py`."""
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,10 @@ def test_a_technician_applies_what_was_validated_and_nothing_else(
         done = apply(technician, digest).json()
         assert (done["taken"], done["digest"], done["sections"]) == (True, digest, ["gateway"])
         assert done["uplinks"] == {"added": ["fourth"], "removed": ["third"], "altered": []}
-        assert technician.get("/api/v1/overview").json()["gateway"]["name"] == "South hall"
+        said = time.monotonic() + 10  # an overview is made every 0.8 s
+        while technician.get("/api/v1/overview").json()["gateway"]["name"] != "South hall":
+            assert time.monotonic() < said
+            time.sleep(0.05)
         assert apply(technician, digest).status_code == 409, "once validated, once applied"
         log = guarded.process.log()
         assert "page: wang applied the files of the configuration: uplinks: +fourth -third; gateway" in log

@@ -216,7 +216,7 @@ def test_news_come_by_themselves_and_leave_open_what_was_opened(browser: Browser
     one = visit(browser)
     one.go(served, "connections", "en")
     one.page.locator("summary").first.click()
-    cell = one.page.locator(".numbers b").first
+    cell = one.page.locator(".numbers > div", has_text="Reads").first.locator("b")
     before = cell.inner_text()
     expect(cell).not_to_have_text(before, timeout=10_000)
     assert one.page.locator("details").first.evaluate("one => one.open")
@@ -370,7 +370,7 @@ def test_a_viewer_sees_and_leaves_nothing_behind(browser: Browser, guarded: Guar
     page = one.page
     page.goto(f"{guarded.url}/?lang=en#/configuration")
     sign_in(one, VIEWER)
-    expect(page.locator("main")).to_contain_text("Validating takes the role technician")
+    expect(page.locator("main")).to_contain_text("Validating and applying takes the role technician")
     expect(page.get_by_role("button", name="Validate")).to_have_count(0)
     expect(page.get_by_role("status")).to_contain_text("live")
     assert page.evaluate("document.cookie") == ""

@@ -40,8 +40,8 @@ class TestSecuredContract(DriverContract):
 
 
 def short_channels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have channels renewed after 0.6 s."""
-    monkeypatch.setattr(channel, "CHANNEL_LIFETIME_MS", 800)
+    """Have channels renewed after 1.5 s."""
+    monkeypatch.setattr(channel, "CHANNEL_LIFETIME_MS", 2000)
     monkeypatch.setattr("drivers.opcua.driver.ATTENTION", 0.05)
 
 
