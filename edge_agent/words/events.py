@@ -82,8 +82,8 @@ EVENTS: Mapping[str, Words] = {
     ),
     "certificate_ends": Words(
         "网关证书将到期或已到期，区域平台尚未换发；请联系平台，到期后执行 edge-agent enrol mqtt",
-        "the gateway's certificate ends, or has ended, and the region has not renewed it; tell the region, and"
-        " after its end run edge-agent enrol mqtt",
+        "the gateway's certificate ends, or has ended, and the region has not renewed it; tell the region,"
+        " and after its end run edge-agent enrol mqtt",
     ),
 }
 """By kind; those that tell of a failure are in `edge_agent/words/failures.py`."""
