@@ -14,7 +14,8 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from edge_agent.cli.evidence import console, table
+from edge_agent.cli.evidence import table
+from edge_agent.cli.terminal import console
 from edge_agent.cli.words import duration_text, reason_text
 from edge_agent.config.errors import ConfigError, did_you_mean
 from edge_agent.config.site import Site, load_site

@@ -9,12 +9,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from edge_agent.acquisition.link import LinkTracker
 from edge_agent.acquisition.trial import Answer, Trial, try_connections
+from edge_agent.cli.logs import quiet
+from edge_agent.cli.terminal import console
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.models import UplinkOptions
@@ -30,8 +31,6 @@ from edge_agent.uplinks.identity import lacks_certificate
 
 EXIT_NO_ANSWER = 1
 EXIT_CONFIG = 2
-_PLAIN_WIDTH = 200
-"""Columns of a table that no terminal shows: a file, a pipe."""
 _LONGEST_VALUE = 48
 
 
@@ -55,27 +54,19 @@ def check(config: Path, connect: bool) -> None:
     report.plan()
     report.warnings()
     if connect:
-        logging.getLogger("asyncua").setLevel(logging.CRITICAL)
-        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        quiet(logging.CRITICAL)
         trials = asyncio.run(try_connections([one for one in site.connections if one.enabled]))
         report.trials(trials)
         if not all(trial.everything_answered for trial in trials):
             sys.exit(EXIT_NO_ANSWER)
 
 
-def _console(stderr: bool = False) -> Console:
-    console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH
-    return console
-
-
 def _show_problems(error: ConfigError) -> None:
-    console = _console(stderr=True)
+    out = console(stderr=True)
     for problem in error.problems:
-        console.print(Text(str(problem)), soft_wrap=True)
+        out.print(Text(str(problem)), soft_wrap=True)
     count = len(error.problems)
-    console.print(Text(f"{count} {'mistake' if count == 1 else 'mistakes'}", style="bold red"))
+    out.print(Text(f"{count} {'mistake' if count == 1 else 'mistakes'}", style="bold red"))
 
 
 class _Report:
@@ -83,7 +74,7 @@ class _Report:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._console = _console()
+        self._console = console()
 
     def summary(self) -> None:
         """Gateway, register, connections and uplinks."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from edge_agent.acquisition.trial import Trial, try_connections
+from edge_agent.cli.logs import quiet
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
 from edge_agent.doctor import certificates, host, kept, network
@@ -99,8 +100,7 @@ async def _reach(site: Site, found: Callable[[Finding], None], *, machines: bool
     async for one in network.uplinks(site):
         found(one)
     if machines:
-        logging.getLogger("asyncua").setLevel(logging.CRITICAL)
-        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        quiet(logging.CRITICAL)
         for trial in await try_connections([one for one in site.connections if one.enabled]):
             for one in _of_trial(trial):
                 found(one)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from rich.console import Console
 from rich.table import Table
 
 from edge_agent.cli.words import counts_text, rate_text, reason_text, scope_text
@@ -12,8 +11,6 @@ from edge_agent.contract.counting import Line
 from edge_agent.contract.messages import DefinitionReference, EquipmentEvidence, Figure
 from edge_agent.indicators.claims import Claim
 from edge_agent.words import CLAIMS
-
-_PLAIN_WIDTH = 200
 
 
 def rates_table(definition: DefinitionReference, figures: Sequence[Figure]) -> Table:
@@ -83,11 +80,3 @@ def table(*headings: str) -> Table:
     for heading in headings:
         rows.add_column(heading, overflow="fold")
     return rows
-
-
-def console() -> Console:
-    """For tables: as wide as the terminal, and wide enough where there is none."""
-    out = Console(highlight=False)
-    if not out.is_terminal:
-        out.width = _PLAIN_WIDTH
-    return out

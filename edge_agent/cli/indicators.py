@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import click
 from rich.text import Text
 
-from edge_agent.cli.evidence import claims_table, console, lines_tables, rates_table, table
+from edge_agent.cli.evidence import claims_table, lines_tables, rates_table, table
+from edge_agent.cli.terminal import console
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError, did_you_mean
 from edge_agent.config.site import Site, load_site

@@ -9,11 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from edge_agent.cli.match_file import Decisions, decisions, write_proposals
+from edge_agent.cli.terminal import console
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
 from edge_agent.discovery.file import Discovery, read
@@ -26,7 +26,6 @@ from edge_agent.model.equipment import Equipment
 from edge_agent.words import Words
 
 EXIT_FAILED, EXIT_CONFIG = 1, 2
-_PLAIN_WIDTH = 200
 
 CONFIDENCE: Mapping[Confidence, Words] = {
     Confidence.CONFIGURED: Words("已配置", "configured"),
@@ -199,9 +198,7 @@ class _Report:
         self._site = site
         self._discovery = discovery
         self._matching = matching
-        self._console = Console(highlight=False)
-        if not self._console.is_terminal:
-            self._console.width = _PLAIN_WIDTH
+        self._console = console()
 
     def proposals(self) -> None:
         if not self._discovery.complete:

@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from edge_agent.cli.policy_text import (
@@ -21,6 +20,7 @@ from edge_agent.cli.policy_text import (
     target_json,
     target_lines,
 )
+from edge_agent.cli.terminal import console
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.policies import known_policies
@@ -74,10 +74,7 @@ def list_(config: Path | None, as_json: bool) -> None:
             target.scope,
             ", ".join(target.indicators) or "不计算 not computed",
         )
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH
-    console.print(table)
+    console(_PLAIN_WIDTH).print(table)
 
 
 @policies.command()

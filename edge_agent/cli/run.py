@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from edge_agent.agent import DRAIN_S, Agent
+from edge_agent.cli.logs import quiet
 from edge_agent.cli.service import Notifier, Watching
 from edge_agent.cli.signals import on_hangup, stop_on_signal
 from edge_agent.config.errors import ConfigError
@@ -109,8 +110,7 @@ def run(config: Path, log_level: str, shadow: bool) -> None:
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
-    logging.getLogger("asyncua").setLevel(logging.ERROR)
-    logging.getLogger("pymodbus").setLevel(logging.ERROR)
+    quiet(logging.ERROR)
     site = load_or_exit(config)
 
     async def work() -> int:

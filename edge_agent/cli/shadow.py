@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 
 from edge_agent.agent import Agent
 from edge_agent.cli.table import machines_and_rates
+from edge_agent.cli.terminal import console
 from edge_agent.driver import ANSWERS, REQUESTS, RESPONSE_P99
 from edge_agent.model.clock import CLOCK
 
@@ -16,16 +17,14 @@ WIDTH = 120
 
 def show_shadow(agent: Agent) -> None:
     """Print machines, figures and connections, and what to look at before the agent reports north."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDTH
+    out = console(WIDTH)
     ran = timedelta(seconds=(CLOCK.now_ms() - agent.started_ms) // 1000)
-    console.print(f"\n影子运行 Shadow run: {ran}, 读数 readings: {agent.readings}", style="bold")
-    console.print(Group(machines_and_rates(agent, console.width), _connections(agent)))
+    out.print(f"\n影子运行 Shadow run: {ran}, 读数 readings: {agent.readings}", style="bold")
+    out.print(Group(machines_and_rates(agent, out.width), _connections(agent)))
     silent = [f"{view.equipment.id} ({view.state.cause})" for view in agent.view() if view.age_ms is None]
     if silent:
-        console.print(f"\n没有数据的设备 Nothing came from: {', '.join(silent)}", style="yellow")
-    console.print(
+        out.print(f"\n没有数据的设备 Nothing came from: {', '.join(silent)}", style="yellow")
+    out.print(
         f"\n未向任何上行发送数据 Nothing was sent anywhere. 数据 Data: {agent.site.data_dir}"
         "\n去掉 --shadow 即正式运行 Without --shadow the agent reports north."
     )

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 import click
 import msgspec
-from rich.console import Console
 from rich.text import Text
 
 from edge_agent.cli.sharing_tables import (
@@ -24,6 +23,7 @@ from edge_agent.cli.sharing_tables import (
     sums_table,
     unassigned_table,
 )
+from edge_agent.cli.terminal import console
 from edge_agent.config.errors import ConfigError, did_you_mean
 from edge_agent.config.sharing import SharingOptions, TenantOptions
 from edge_agent.config.site import Site, load_site, planned_calendars
@@ -38,7 +38,6 @@ from edge_agent.sharing.settlement import tenant_content
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
-_PLAIN_WIDTH = 200
 
 _config = click.argument("config", type=click.Path(exists=True, path_type=Path))
 _month = click.option("--month", required=True, metavar="YYYY-MM", help="By the site's clocks: 2026-10.")
@@ -125,7 +124,7 @@ def capacity(config: Path, as_json: bool) -> None:
         return
     published = "是 yes" if options.publish_capacity else "否 no (publish_capacity: false)"
     click.echo(f"{_clock(message.from_, zone)} … {_clock(message.to, zone)}, 发布 published: {published}")
-    _console().print(capacity_table(message, zone))
+    console().print(capacity_table(message, zone))
 
 
 def _site(config: Path) -> tuple[Site, SharingOptions]:
@@ -219,22 +218,15 @@ def _show(found: _Month, tenants: list[TenantOptions], *, alone: bool) -> None:
         tables["金额 Amounts"] = amounts_table(ledger, tenants, zone)
     else:
         tables["未分配 Unassigned"] = unassigned_table(ledger)
-    console = _console()
+    out = console()
     for title, table in tables.items():
         if table.row_count:
-            console.print(Text(f"\n{title}", style="bold"))
-            console.print(table)
+            out.print(Text(f"\n{title}", style="bold"))
+            out.print(table)
 
 
 def _clock(time_ms: int, zone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(time_ms / 1000, zone):%Y-%m-%d %H:%M:%S}"
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH
-    return console
 
 
 def _fail(message: str) -> NoReturn:

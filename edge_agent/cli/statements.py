@@ -13,7 +13,8 @@ import click
 import msgspec
 from rich.text import Text
 
-from edge_agent.cli.evidence import claims_table, console, lines_tables, rates_table, table
+from edge_agent.cli.evidence import claims_table, lines_tables, rates_table, table
+from edge_agent.cli.terminal import console
 from edge_agent.cli.words import counts_text, rate_text
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
