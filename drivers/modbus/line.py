@@ -125,7 +125,7 @@ class Line(asyncio.Protocol):
             await asyncio.sleep(left)
         if self._transport is None or self._transport.is_closing():
             raise LineLost("the connection is closed")
-        statistics = self._statistics.unit(request.unit)
+        statistics = self._statistics.units[request.unit]
         frame = self._framing.begin(request)
         self._suspect = None
         self._awaited = request
@@ -163,14 +163,14 @@ class Line(asyncio.Protocol):
         """Decide what a frame is: the awaited answer, a wrong one, or one that comes too late."""
         awaited, answer = self._awaited, self._answer
         if awaited is None or answer is None or answer.done() or not frame.on_time:
-            self._statistics.unit(frame.unit).errors["late"] += 1
+            self._statistics.units[frame.unit].errors["late"] += 1
             return
         if frame.unit != awaited.unit:
             self._wrong("wrong_unit", frame, f"unit {frame.unit} answered for unit {awaited.unit}")
         elif frame.pdu[0] == awaited.function | 0x80 and len(frame.pdu) == 2:
             if self._refusals_are_late:
                 self._refused_late = True
-                self._statistics.unit(frame.unit).errors["late"] += 1
+                self._statistics.units[frame.unit].errors["late"] += 1
                 return
             self.answered_ms = CLOCK.now_ms()
             answer.set_exception(Refused(frame.pdu[1]))
@@ -187,9 +187,9 @@ class Line(asyncio.Protocol):
     def _wrong(self, kind: str, frame: Frame, message: str) -> None:
         debts = self._owed.get(frame.unit)
         if debts is not None and debts.includes(len(frame.pdu)):
-            self._statistics.unit(frame.unit).errors["late"] += 1
+            self._statistics.units[frame.unit].errors["late"] += 1
             return
-        self._statistics.unit(frame.unit).errors[kind] += 1
+        self._statistics.units[frame.unit].errors[kind] += 1
         error = WrongAnswer(kind, message)
         if self._framing.has_transactions:
             self._fail(error)

@@ -1,7 +1,7 @@
 """What a connection and its units did, as plain figures."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from edge_agent.model.response_times import ResponseTimes
@@ -25,14 +25,11 @@ class UnitStatistics:
 class ConnectionStatistics:
     """Counts over all units. `damaged` are frames with a wrong checksum (CRC, LRC)."""
 
-    units: dict[int, UnitStatistics] = field(default_factory=dict)
+    units: defaultdict[int, UnitStatistics] = field(default_factory=lambda: defaultdict(UnitStatistics))
     bytes_out: int = 0
     bytes_in: int = 0
     damaged: int = 0
     since: float = field(default_factory=time.monotonic)
-
-    def unit(self, unit: int) -> UnitStatistics:
-        return self.units.setdefault(unit, UnitStatistics())
 
     def bus_load(self, character: float) -> float:
         """Share of the time since the start in which the line was busy, for a serial line whose

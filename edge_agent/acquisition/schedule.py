@@ -1,10 +1,23 @@
 """Fixed-rate ticks: never drifting, never bunched."""
 
 import heapq
+import math
 from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+
+SLOTS, LONGEST_SLOT_S = 4, 0.25
+"""Connections take turns in so many slots of a period, which are no longer than this. Those of one slot are
+asked, recorded and published together, which takes half the processor time; and a hundred are still not asked in
+the same instant."""
+
+
+def first_turn(now: float, phase: float, period: float) -> float:
+    """When something that is due every `period` seconds begins: `phase` (0 to 1) of it from now, and at the
+    beginning of a slot."""
+    slot = min(period / SLOTS, LONGEST_SLOT_S)
+    return math.ceil((now + phase * period) / slot) * slot
 
 
 class Schedule(Generic[K]):

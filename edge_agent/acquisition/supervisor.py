@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import Protocol, cast
 from edge_agent.acquisition.asking import Nap, Outcome, Question, of_batch
 from edge_agent.acquisition.diagnostics import Crossing, LimitWatch
 from edge_agent.acquisition.failures import driver_fault, incomplete_within, not_open_within
-from edge_agent.acquisition.schedule import Schedule
+from edge_agent.acquisition.schedule import Schedule, first_turn
 from edge_agent.driver import (
     AnyDriver,
     AnyTagSet,
@@ -43,9 +42,7 @@ ASK_LIMIT_TIMEOUTS = 8
 """So many time limits of one answer it may take to ask at somebody's wish: to open, to wait for a turn, to
 be answered; and `ASK_LIMIT_S` at most."""
 ASK_LIMIT_S = 30.0
-SLOT_S = 0.05
-"""Connections take turns in slots of this length: a handful asked together cost one wake-up, and a hundred
-are still not asked in the same instant."""
+
 
 AnyPolled = PolledDriver[ConnectionOptions, EquipmentOptions, TagOptions]
 AnyStreaming = StreamingDriver[ConnectionOptions, EquipmentOptions, TagOptions]
@@ -235,7 +232,7 @@ class ConnectionSupervisor:
     async def _poll(self, driver: AnyPolled) -> None:
         loop = asyncio.get_running_loop()
         shortest = min(tag_set.period for tag_set in driver.tag_sets)
-        start = math.ceil((loop.time() + self._phase * shortest) / SLOT_S) * SLOT_S
+        start = first_turn(loop.time(), self._phase, shortest)
         schedule = Schedule([(tag_set, tag_set.period) for tag_set in driver.tag_sets], start)
         limits = self._read_limits(driver)
         longest = max(limits.values())

@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.acquisition.schedule import Schedule
+from edge_agent.acquisition.schedule import LONGEST_SLOT_S, SLOTS, Schedule, first_turn
 
 
 def test_ticks_do_not_drift_with_the_time_that_work_takes() -> None:
@@ -45,3 +46,21 @@ def test_every_tick_is_either_had_or_missed_and_never_early(periods: list[int], 
     passed = sum(int(latest[k] / periods[k]) + 1 for k in had if latest[k] >= 0)
     upcoming = sum(had.values())
     assert upcoming <= passed <= upcoming + schedule.missed
+
+
+@given(st.floats(0, 1e7), st.floats(0, 1), st.sampled_from((0.05, 0.2, 1.0, 10.0, 60.0)))
+def test_a_first_turn_is_in_the_slot_after_its_phase(now: float, phase: float, period: float) -> None:
+    slot = min(period / SLOTS, LONGEST_SLOT_S)
+    turn = first_turn(now, phase, period)
+    assert -1e-6 <= turn - (now + phase * period) < slot + 1e-6
+    assert turn / slot == pytest.approx(round(turn / slot), abs=1e-6)
+
+
+@pytest.mark.parametrize(("period", "instants"), [(0.2, 4), (1.0, 4), (5.0, 20)])
+def test_a_hundred_connections_are_asked_in_a_few_instants_but_not_in_one(
+    period: float, instants: int
+) -> None:
+    turns = [first_turn(1000.1, index / 100, period) for index in range(100)]
+    together = [turns.count(turn) for turn in set(turns)]
+    assert instants <= len(together) <= instants + 1
+    assert max(together) <= 100 // instants + 1
