@@ -9,8 +9,8 @@ K = TypeVar("K", bound=Hashable)
 
 SLOTS, LONGEST_SLOT_S = 4, 0.25
 """Connections take turns in so many slots of a period, which are no longer than this. Those of one slot are
-asked, recorded and published together, which takes half the processor time; and a hundred are still not asked in
-the same instant."""
+asked, recorded and published together, which takes half the processor time; a hundred are still not asked
+all at once."""
 
 
 def first_turn(now: float, phase: float, period: float) -> float:

@@ -25,8 +25,10 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS days (
     uplink  TEXT PRIMARY KEY,
     content BLOB NOT NULL -- compressed by zlib, which adds a checksum; encrypted if runs are
-) WITHOUT ROWID
+)
 """
+# Not REPLACE, which would write a page of the index as well.
+_SAVE = "INSERT INTO days VALUES (?, ?) ON CONFLICT (uplink) DO UPDATE SET content = excluded.content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Days:
         """In the transaction that is open. Raises sqlite3.Error."""
         for name, day in self.now.items():
             content = self._cipher.seal(zlib.compress(msgspec.json.encode(day), 1))
-            db.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (name, content))
+            db.execute(_SAVE, (name, content))
 
     def load(self, db: sqlite3.Connection, last: Mapping[str, int]) -> None:
         """What was saved, of uplinks whose newest number in the file is that of `last`: where it is not,

@@ -58,6 +58,9 @@ T = TypeVar("T")
 
 RESERVE = 1000
 """Numbers are reserved on the medium in blocks of this size, before the first of them is given."""
+SPARE = RESERVE // 4
+"""With fewer left, the next block is reserved in a transaction that there is anyway, so that it takes none of
+its own."""
 
 
 def boot_id() -> str:
@@ -291,7 +294,7 @@ class Store:
             ):
                 with self._transaction():
                     self._write_unsaved(runs)
-                    self._save_cursors()
+                    self._save_cursors(SPARE)
                 self._written()
             elif runs:
                 self._tail.add(runs)
@@ -361,10 +364,11 @@ class Store:
         self.gaps[uplink].append(gap)
         self._insert(self._numbered([announcement(uplink, gap, self._now_ms(), **detail)]))
 
-    def _save_cursors(self) -> None:
-        """In the transaction that is open."""
+    def _save_cursors(self, spare: int = 0) -> None:
+        """In the transaction that is open. Who uses numbers and has fewer than `spare` left gets more."""
         for name, cursor in self.cursors.items():
-            if cursor.last_seq > cursor.reserved_seq:
+            left = cursor.reserved_seq - cursor.last_seq
+            if left < 0 or 0 < left < spare:
                 cursor.reserved_seq = cursor.last_seq + RESERVE
             self._save(name, cursor)
         self._days.save(self._db)

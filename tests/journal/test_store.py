@@ -179,6 +179,19 @@ def test_many_numbers_are_reserved_again_and_again(tmp_path: Path) -> None:
     store.close()
 
 
+def test_reserving_numbers_takes_no_transaction_of_its_own(tmp_path: Path) -> None:
+    store = Store(tmp_path / "j.db", {"plant": ALL})
+    store.commit([record("first")], {}, sync=True)
+    for _ in range(40):
+        store.commit([record("reading")] * 100, {}, sync=False)
+        assert (tmp_path / "j.tail").stat().st_size > 0, "the file was written for want of numbers"
+        store.commit([], {}, sync=True)
+    store.close()
+    reopened = Store(tmp_path / "j.db", {"plant": ALL})
+    assert reopened.cursors["plant"].last_seq == 4001
+    reopened.close()
+
+
 def test_a_failed_commit_changes_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "j.db", {"a": ALL})
     store.commit([record("1")], {}, sync=True)
