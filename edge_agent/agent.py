@@ -47,13 +47,12 @@ from edge_agent.recording import Recorder, connected
 from edge_agent.reloading import NotWhileRunningError, Reloader
 from edge_agent.sharing.publishing import publish_capacity
 from edge_agent.statements.keys import signing_key
+from edge_agent.uplinks.broker import Renewing
 from edge_agent.uplinks.disclosure import told_to
-from edge_agent.uplinks.identity import identity_of
 from edge_agent.uplinks.influx.health import ConnectionHealth, Health, UplinkHealth
 from edge_agent.uplinks.influx.points import where_of
 from edge_agent.uplinks.influx.uplink import InfluxUplink
 from edge_agent.uplinks.mqtt import MqttUplink
-from edge_agent.uplinks.renewal import Renewal
 from edge_agent.uplinks.uplink import Uplink
 
 log = logging.getLogger(__name__)
@@ -139,7 +138,13 @@ class Agent:
             )
         return MqttUplink(options, self.journal, self._status, self._event, self._renewal(options))
 
-    def _renewal(self, options: UplinkOptions) -> Renewal | None:
+    def _renewal(self, options: UplinkOptions) -> Renewing | None:
+        if options.tls is None or not options.tls.enrolled:
+            return None
+        # Reading and making certificates takes 1 MB, which only who is enrolled pays.
+        from edge_agent.uplinks.identity import identity_of
+        from edge_agent.uplinks.renewal import Renewal
+
         identity = identity_of(self.site.gateway, options, self._key)
         return None if identity is None else Renewal(identity, options.id, self._event)
 

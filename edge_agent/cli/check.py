@@ -19,7 +19,7 @@ from edge_agent.cli.terminal import console
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.models import UplinkOptions
-from edge_agent.config.site import Site, load_site, tag_sets
+from edge_agent.config.site import Site, lacks_certificate, load_site, tag_sets
 from edge_agent.driver import DriverError, load_driver
 from edge_agent.indicators.calculate import Calculator
 from edge_agent.indicators.definitions import Definition
@@ -27,7 +27,6 @@ from edge_agent.journal.cipher import JournalKeyError, cipher_of
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.options import ConnectionOptions, Options
 from edge_agent.model.state import MachineState
-from edge_agent.uplinks.identity import lacks_certificate
 
 EXIT_NO_ANSWER = 1
 EXIT_CONFIG = 2

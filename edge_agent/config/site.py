@@ -1,12 +1,12 @@
 """A site as configured: everything resolved, looked up and checked."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 from pydantic import ValidationError
 
 from edge_agent.config.console import ConsoleOptions
@@ -23,6 +23,7 @@ from edge_agent.config.models import (
     JournalOptions,
     SparkplugUplinkOptions,
     StateOptions,
+    UplinkOptions,
     configuration_model,
 )
 from edge_agent.config.policies import policy_folders, read_policies
@@ -317,6 +318,12 @@ def _filled_in(uplink: AnyUplinkOptions, gateway: GatewayOptions, data_dir: Path
     return uplink.model_copy(update={**filled, "root": root_of(uplink.root, gateway)})
 
 
+def lacks_certificate(uplink: UplinkOptions) -> bool:
+    """Whether the region has yet to give the certificate that an uplink of a site is to connect with."""
+    tls = uplink.tls
+    return tls is not None and tls.enrolled and not (tls.certificate is not None and tls.certificate.exists())
+
+
 def root_of(template: str, gateway: GatewayOptions) -> str:
     """What the topics of this gateway begin with."""
     return template.format(region=gateway.region, enterprise=gateway.enterprise, gateway=gateway.id)
@@ -350,5 +357,4 @@ def _digest(configuration: Configuration, register: Register, definitions: tuple
     del content["indicators"]["definitions_dir"], content["indicators"]["policies_dir"]
     content["register"] = register.version
     content["definitions"] = {one.id: one.digest for one in definitions}
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()

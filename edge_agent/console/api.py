@@ -22,7 +22,6 @@ from edge_agent.config.console import ConsoleOptions
 from edge_agent.console.answering import ProblemError, as_json, body_of, encode, problem
 from edge_agent.console.guard import Guard, identity_of
 from edge_agent.console.history import machine_day, newest_statements
-from edge_agent.console.metrics import CONTENT_TYPE, AgentMetrics
 from edge_agent.console.openapi import Endpoint, document
 from edge_agent.console.service import Service
 from edge_agent.console.shared import Shared
@@ -69,7 +68,6 @@ class Api:
         self._service = service
         self._sign_in = SignIn(options)
         self._looks = asyncio.Semaphore(LOOKS_LIMIT)
-        self._metrics = AgentMetrics(snapshots)
         self.shared = Shared(lambda: encode(snapshots.overview()))
         self._answers: list[tuple[Endpoint, Answer]] = [
             (Endpoint("/overview", "Everything that changes", Overview), self._overview),
@@ -284,7 +282,10 @@ class Api:
         return as_json(document([endpoint for endpoint, _ in self._answers]))
 
     async def _scrape(self, _: Request) -> Response:
-        return Response(self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+        # Prometheus' client takes 1 MB, which only who has one pays.
+        from edge_agent.console.metrics import CONTENT_TYPE, AgentMetrics
+
+        return Response(AgentMetrics(self._snapshots).text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _day_of(text: str | None, today: date) -> date:

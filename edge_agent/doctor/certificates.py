@@ -9,9 +9,8 @@ from cryptography import x509
 from pydantic import BaseModel
 
 from edge_agent.config.models import UplinkOptions
-from edge_agent.config.site import Site
+from edge_agent.config.site import Site, lacks_certificate
 from edge_agent.doctor.finding import Finding, good, notice, wrong
-from edge_agent.uplinks.identity import lacks_certificate
 from edge_agent.words import Words
 
 SOON = timedelta(days=30)

@@ -6,15 +6,14 @@ import ssl
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.models import TlsOptions, UplinkOptions
+from edge_agent.config.site import lacks_certificate
 from edge_agent.journal.journal import Journal
-from edge_agent.uplinks.identity import lacks_certificate
 from edge_agent.uplinks.mqtt_connection import Address, MqttConnection, MqttError, Received, Will
-from edge_agent.uplinks.renewal import Renewal
 from edge_agent.uplinks.uplink import Uplink, UplinkState
 
 log = logging.getLogger(__name__)
@@ -23,6 +22,21 @@ TLS_FILES_EVERY_S = 30.0
 """How often to look whether the files of certificates are other ones."""
 CERTIFICATE_EVERY_S = 2.0
 """How often to look whether there is a first certificate: somebody stands there and waits."""
+
+
+class Renewing(Protocol):
+    """Looks after a certificate that the region has given; loaded only for who is enrolled (`renewal.py`)."""
+
+    response_topic: str
+
+    def look(self) -> None:
+        """Tell when the certificate ends, if its renewal is late. Raises nothing."""
+
+    def answered(self, payload: bytes) -> None:
+        """Something came on `response_topic`."""
+
+    async def over(self, connection: MqttConnection) -> None:
+        """Ask over `connection` when it is time, until a new certificate is installed. Raises MqttError."""
 
 
 class RefusedError(Exception):
@@ -45,7 +59,7 @@ class BrokerUplink(Uplink):
         options: UplinkOptions,
         journal: Journal,
         told: Callable[[str, str, str], None],
-        renewal: Renewal | None = None,
+        renewal: Renewing | None = None,
     ) -> None:
         """`told` as for Uplink; `renewal` looks after the certificate, if the region has given it."""
         super().__init__(options.id, journal, told)
@@ -155,7 +169,7 @@ class BrokerUplink(Uplink):
         else:
             self._received(message)
 
-    async def _renew(self, renewal: Renewal, connection: MqttConnection) -> None:
+    async def _renew(self, renewal: Renewing, connection: MqttConnection) -> None:
         await renewal.over(connection)
         raise _OtherFilesError
 

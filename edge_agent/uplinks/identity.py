@@ -153,12 +153,6 @@ def identity_of(gateway: GatewayOptions, uplink: UplinkOptions, signing_key: Sig
     return Identity(tls.certificate, who, root, signing_key, tls.ca)
 
 
-def lacks_certificate(uplink: UplinkOptions) -> bool:
-    """Whether the region has yet to give the certificate that the uplink is to connect with."""
-    tls = uplink.tls
-    return tls is not None and tls.enrolled and not (tls.certificate is not None and tls.certificate.exists())
-
-
 def ends_ms(certificate: x509.Certificate) -> int:
     """When it ends, in epoch milliseconds."""
     return round(certificate.not_valid_after_utc.timestamp() * 1000)

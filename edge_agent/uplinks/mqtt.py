@@ -21,11 +21,10 @@ from edge_agent.journal.journal import Journal
 from edge_agent.journal.lanes import Lane
 from edge_agent.journal.store import Entry
 from edge_agent.model.clock import CLOCK
-from edge_agent.uplinks.broker import BrokerUplink, RefusedError
+from edge_agent.uplinks.broker import BrokerUplink, RefusedError, Renewing
 from edge_agent.uplinks.disclosure import told_to
 from edge_agent.uplinks.mqtt_connection import MqttConnection, MqttError, Received, Will
 from edge_agent.uplinks.parcels import Packer, Parcel
-from edge_agent.uplinks.renewal import Renewal
 from edge_agent.uplinks.replay import Replays
 from edge_agent.uplinks.streams import Stream
 from edge_agent.uplinks.turns import Turns
@@ -47,7 +46,7 @@ class MqttUplink(BrokerUplink):
         journal: Journal,
         status: Callable[[], Status],
         told: Callable[[str, str, str], None],
-        renewal: Renewal | None = None,
+        renewal: Renewing | None = None,
     ) -> None:
         """`status` makes the gateway's part of the status message; the others as for BrokerUplink."""
         super().__init__(options, journal, told, renewal)

@@ -49,6 +49,12 @@ def test_nothing_of_it_is_loaded_where_there_is_none() -> None:
     )
 
 
+def test_what_prometheus_needs_is_not_loaded_before_it_asks() -> None:
+    script = "import edge_agent.console.server, sys; print('prometheus_client' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said == "False\n"
+
+
 def test_the_agent_goes_on_without_a_page_until_its_port_is_free(
     tmp_path: Path, taken: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,9 +10,8 @@ from edge_agent.config.models import SparkplugUplinkOptions
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.store import Entry
 from edge_agent.model.clock import CLOCK
-from edge_agent.uplinks.broker import BrokerUplink
+from edge_agent.uplinks.broker import BrokerUplink, Renewing
 from edge_agent.uplinks.mqtt_connection import Address, MqttConnection, MqttError, Received, Will
-from edge_agent.uplinks.renewal import Renewal
 from edge_agent.uplinks.sparkplug import payloads
 from edge_agent.uplinks.sparkplug.host import PrimaryHost
 from edge_agent.uplinks.sparkplug.node import Node
@@ -47,7 +46,7 @@ class SparkplugUplink(BrokerUplink):
         data_dir: Path,
         journal: Journal,
         told: Callable[[str, str, str], None],
-        renewal: Renewal | None = None,
+        renewal: Renewing | None = None,
     ) -> None:
         """`told` and `renewal` as for BrokerUplink. Raises OSError if the data folder cannot be read."""
         super().__init__(options, journal, told, renewal)
