@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import ClassVar, Generic, TypeAlias, TypeVar
 
 import click
@@ -119,6 +120,15 @@ class Responses:
     times: ResponseTimes
 
 
+@dataclass(frozen=True, slots=True)
+class UsedCertificate:
+    """A certificate in a file, PEM or DER, that a connection depends on: the gateway's `own`, or one that it
+    trusts."""
+
+    path: Path
+    own: bool
+
+
 REQUESTS = "requests"
 """Name of the diagnostic: how many requests were made."""
 ANSWERS = "answers"
@@ -176,6 +186,11 @@ class Driver(ABC, Generic[C, E, T]):
 
     def response_times(self) -> Sequence[Responses]:
         """How long answers took; does no I/O, and may be asked at any time."""
+        return ()
+
+    def certificates(self) -> Sequence[UsedCertificate]:
+        """Those whose end would end the connection, beside what the options name; reads files and makes none.
+        Raises OSError."""
         return ()
 
     @classmethod

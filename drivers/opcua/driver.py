@@ -12,11 +12,13 @@ from asyncua.ua.object_ids import ObjectIds
 from drivers.opcua.errors import explained
 from drivers.opcua.feed import OpcuaTagSet
 from drivers.opcua.options import OpcuaConnection, OpcuaEquipment, OpcuaTag
+from drivers.opcua.pki import Pki
 from drivers.opcua.publishing import Publisher
 from drivers.opcua.serving import LOST_WITH_THE_CONNECTION, Left, Served, check_service_level
 from drivers.opcua.session import Session
 from drivers.opcua.statistics import ServiceStatistics
 from drivers.opcua.unit_check import unit_remarks
+from drivers.opcua.verification import used
 from edge_agent.driver import (
     ConnectionFailed,
     Diagnostic,
@@ -24,6 +26,7 @@ from edge_agent.driver import (
     ProbeResult,
     Responses,
     StreamingDriver,
+    UsedCertificate,
 )
 from edge_agent.model.batch import Batch
 from edge_agent.model.found import Recogniser
@@ -76,6 +79,11 @@ class OpcuaDriver(StreamingDriver[OpcuaConnection, OpcuaEquipment, OpcuaTag]):
     def __init__(self, options: OpcuaConnection, tag_sets: Sequence[OpcuaTagSet]) -> None:
         super().__init__(options, tag_sets)
         self.statistics = ServiceStatistics()
+
+    def certificates(self) -> Sequence[UsedCertificate]:
+        if self.options.security == "none" and self.options.password is None:
+            return ()
+        return used(Pki(self.options.pki), (self.options.endpoint, *self.options.redundant))
 
     async def open(self) -> None:
         await self.close()

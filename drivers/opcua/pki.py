@@ -105,13 +105,16 @@ class Pki:
     def rejected(self) -> list[Entry]:
         return list(self._entries("rejected"))
 
+    def authorities(self) -> list[Entry]:
+        return list(self._entries("authorities"))
+
     def is_trusted(self, certificate: Certificate) -> bool:
         """Whether exactly this certificate was accepted."""
         return any(entry.certificate == certificate for entry in self._entries("trusted"))
 
     def authority_of(self, certificate: Certificate) -> Certificate | None:
         """The trusted authority that issued `certificate`, if any; a revoked one has none."""
-        for entry in self._entries("authorities"):
+        for entry in self.authorities():
             authority = entry.certificate
             if (
                 authority.is_authority()

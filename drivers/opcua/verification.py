@@ -3,13 +3,14 @@
 import ipaddress
 import os
 import shlex
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from drivers.opcua.certificates import Certificate, today
-from drivers.opcua.pki import Pki, default_folder
+from drivers.opcua.pki import Entry, Pki, default_folder
 from drivers.opcua.policies import MIN_KEY_BITS
-from edge_agent.driver import ConnectionFailed
+from edge_agent.driver import ConnectionFailed, UsedCertificate
 from edge_agent.model.failure import FailureKind
 from edge_agent.model.state import UnknownCause
 
@@ -36,6 +37,29 @@ def verify(pki: Pki, shown: bytes | None, endpoint: str, application_uri: str | 
         _check_issued(certificate, endpoint, host)
     _check(certificate, endpoint, application_uri, today())
     return certificate
+
+
+def used(pki: Pki, endpoints: Iterable[str]) -> list[UsedCertificate]:
+    """Whose end would end connections to `endpoints`. Makes none. Raises OSError.
+
+    Of the own ones those that still serve: a server may have accepted one only. Of a server's those that were
+    seen there, the one that ends last, and those of whom nobody knows whose they are.
+    """
+    own, now = pki.own_if_any(), today()
+    serving = [one for one in own if one.certificate.valid_until > now] or own[:1]
+    ends_last: dict[str, Entry] = {}
+    others = pki.authorities()
+    for entry in pki.trusted():
+        before = ends_last.get(entry.origin)
+        if not entry.origin:
+            others.append(entry)
+        elif before is None or before.certificate.valid_until < entry.certificate.valid_until:
+            ends_last[entry.origin] = entry
+    theirs = [ends_last[where] for where in map(origin, endpoints) if where in ends_last]
+    return [
+        *(UsedCertificate(one.path, own=True) for one in serving),
+        *(UsedCertificate(one.path, own=False) for one in (*theirs, *others)),
+    ]
 
 
 def unknown(pki: Pki, certificate: Certificate, endpoint: str) -> ConnectionFailed:

@@ -9,13 +9,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from edge_agent.acquisition.link import LinkTracker
 from edge_agent.acquisition.trial import Answer, Trial, try_connections
 from edge_agent.cli.logs import quiet
-from edge_agent.cli.terminal import console
+from edge_agent.cli.terminal import SiteReport, console
 from edge_agent.config.definitions import known_definitions
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.models import UplinkOptions
@@ -68,89 +67,78 @@ def _show_problems(error: ConfigError) -> None:
     out.print(Text(f"{count} {'mistake' if count == 1 else 'mistakes'}", style="bold red"))
 
 
-class _Report:
-    """Prints what is known of a site; hidden values never get out of it."""
+class _Report(SiteReport):
+    """What is known of a site, printed part by part."""
 
     def __init__(self, site: Site) -> None:
+        super().__init__(site.hidden)
         self._site = site
-        self._console = console()
 
     def summary(self) -> None:
         """Gateway, register, connections and uplinks."""
         site = self._site
         gateway, register = site.gateway, site.register.equipment
         production = sum(one.production for one in register)
-        self._line(f"gateway {gateway.id} {gateway.name}".rstrip(), "bold")
-        self._line(f"  region {gateway.region}, enterprise {gateway.enterprise}")
-        self._line(f"  data in {site.data_dir}")
-        self._line(f"register: {len(register)} equipment in {len(site.register.workshops)} workshops")
+        self.line(f"gateway {gateway.id} {gateway.name}".rstrip(), "bold")
+        self.line(f"  region {gateway.region}, enterprise {gateway.enterprise}")
+        self.line(f"  data in {site.data_dir}")
+        self.line(f"register: {len(register)} equipment in {len(site.register.workshops)} workshops")
         numerical, expected = sum(one.nc for one in register), sum(one.should_connect for one in register)
-        self._line(f"  {production} production, {numerical} NC, {expected} that should be connected")
+        self.line(f"  {production} production, {numerical} NC, {expected} that should be connected")
         connected = sum(len(one.equipment) for one in site.connections)
-        self._line(f"connections: {len(site.connections)}, with {connected} equipment")
-        self._line(f"definitions: {len(site.definitions)}")
+        self.line(f"connections: {len(site.connections)}, with {connected} equipment")
+        self.line(f"definitions: {len(site.definitions)}")
         without = [f"{definition.id} ({reason})" for definition, reason in _without_rate(site)]
         if without:
-            self._line(f"  no rate on this register: {', '.join(without)}")
+            self.line(f"  no rate on this register: {', '.join(without)}")
         for uplink in site.uplinks:
-            self._line(f"uplink {uplink.id}: {_given(uplink, {'id'})}")
-        self._line(f"configuration {site.digest[:12]}, register {site.register.digest[:12]}")
+            self.line(f"uplink {uplink.id}: {_given(uplink, {'id'})}")
+        self.line(f"configuration {site.digest[:12]}, register {site.register.digest[:12]}")
 
     def plan(self) -> None:
         """The requests that would be made, connection by connection."""
         for connection in self._site.connections:
             base = set(ConnectionOptions.model_fields)
-            self._line("")
-            self._line(
+            self.line("")
+            self.line(
                 f"connection {connection.id}: {connection.driver}, {_given(connection, base)}"
                 f"{'' if connection.enabled else ' (disabled)'}",
                 "bold",
             )
             driver = load_driver(connection.driver)(connection, tag_sets(connection))
-            table = self._table("equipment", "every", "request", "tags")
-            for request in driver.plan():
-                self._row(
-                    table, request.equipment, f"{request.period:g} s", request.what, ", ".join(request.tags)
-                )
-            self._console.print(table)
+            requests = (
+                (request.equipment, f"{request.period:g} s", request.what, ", ".join(request.tags))
+                for request in driver.plan()
+            )
+            self.table(("equipment", "every", "request", "tags"), requests)
 
     def warnings(self) -> None:
         """What is allowed, and perhaps not meant."""
         warnings = list(_warnings(self._site))
         if warnings:
-            self._line("")
+            self.line("")
         for warning in warnings:
-            self._line(f"warning: {warning}", "yellow")
+            self.line(f"warning: {warning}", "yellow")
 
     def trials(self, trials: Sequence[Trial]) -> None:
         """What answered, tag by tag."""
         for trial in trials:
-            self._line("")
+            self.line("")
             answered = "everything answered" if trial.everything_answered else "NOT everything answered"
             style = "bold green" if trial.everything_answered else "bold red"
-            self._line(f"connection {trial.connection.id}: {answered}", style)
+            self.line(f"connection {trial.connection.id}: {answered}", style)
             if trial.probe is not None:
                 for name, text in (*trial.probe.identity.items(), *trial.probe.limits.items()):
-                    self._line(f"  {name}: {text}")
+                    self.line(f"  {name}: {text}")
             for subject, error in trial.failures:
-                self._line(f"  {subject}: {error.cause}: {_sentence(error)}", "red")
+                self.line(f"  {subject}: {error.cause}: {_sentence(error)}", "red")
             if trial.opened:
-                self._console.print(self._answers(trial))
+                headings = ("equipment", "tag", "value", "unit", "quality", "source time (UTC)", "age")
+                self.table(headings, _answers(trial))
                 self._diagnostics(trial)
         failed = [trial.connection.id for trial in trials if not trial.everything_answered]
-        self._line("")
-        self._line(f"{len(trials) - len(failed)} of {len(trials)} connections answered in full", "bold")
-
-    def _answers(self, trial: Trial) -> Table:
-        table = self._table("equipment", "tag", "value", "unit", "quality", "source time (UTC)", "age")
-        for equipment in trial.connection.equipment:
-            for tag in equipment.tags:
-                answer = trial.answers.get((equipment.id, tag.id))
-                if answer is None:
-                    self._row(table, equipment.id, tag.id, "", tag.unit, "no answer", "", "")
-                else:
-                    self._row(table, equipment.id, tag.id, *_cells(answer, tag.unit))
-        return table
+        self.line("")
+        self.line(f"{len(trials) - len(failed)} of {len(trials)} connections answered in full", "bold")
 
     def _diagnostics(self, trial: Trial) -> None:
         """How the connection did: its own figures in lines, those of its units in a table."""
@@ -160,25 +148,19 @@ class _Report:
             if one.subject:
                 units.setdefault(one.subject, {})[name] = value
             else:
-                self._line(f"  {name}: {value}")
+                self.line(f"  {name}: {value}")
         names = list(dict.fromkeys(name for figures in units.values() for name in figures))
         if units:
-            table = self._table("", *names)
-            for unit, figures in units.items():
-                self._row(table, unit, *(figures.get(name, "") for name in names))
-            self._console.print(table)
+            rows = ([unit, *(figures.get(name, "") for name in names)] for unit, figures in units.items())
+            self.table(("", *names), rows)
 
-    def _table(self, *headings: str) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 2))
-        for heading in headings:
-            table.add_column(heading, overflow="fold")
-        return table
 
-    def _row(self, table: Table, *cells: str) -> None:
-        table.add_row(*(Text(self._site.hidden.clean(cell)) for cell in cells))
-
-    def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text(self._site.hidden.clean(text), style=style), soft_wrap=True)
+def _answers(trial: Trial) -> Iterator[Sequence[str]]:
+    for equipment in trial.connection.equipment:
+        for tag in equipment.tags:
+            answer = trial.answers.get((equipment.id, tag.id))
+            cells = ("", tag.unit, "no answer", "", "") if answer is None else _cells(answer, tag.unit)
+            yield equipment.id, tag.id, *cells
 
 
 def _given(options: Options, without: set[str]) -> str:

@@ -79,7 +79,7 @@ async def _show(site: Site, ports: Ports, seconds: float | None, as_json: bool) 
     status = await until_stopped(agent, stop, DRAIN_S)
     if display is not None:
         await display
-        console.print(f"stopped; readings 读数: {reading_counts(agent)}", highlight=False)
+        console.print(f"\nstopped 已停止; readings 读数: {reading_counts(agent)}", highlight=False)
     else:
         click.echo(json.dumps(summary(agent), ensure_ascii=False, indent=2))
     return status

@@ -18,6 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_agent.cli.signals import stop_on_signal
+from edge_agent.cli.terminal import console as table_console
+from edge_agent.cli.terminal import table
 from edge_agent.discovery.addresses import USUAL_MOST, addresses
 from edge_agent.discovery.file import Discovery, write
 from edge_agent.discovery.mdns import PROTOCOL, Announced, announced
@@ -36,7 +38,6 @@ from edge_agent.model.found import Found, Recogniser, SerialPlace
 from edge_agent.model.options import Duration
 
 EXIT_NOTHING, EXIT_REFUSED, EXIT_STOPPED = 1, 2, 130
-_PLAIN_WIDTH = 200
 _MOST_SHOWN = 30
 _PORTS = re.compile(r"(?P<protocol>[a-z0-9-]+)=(?P<ports>\d+(-\d+)?(,\d+(-\d+)?)*)")
 _LAST_PORT = 65535
@@ -346,9 +347,7 @@ def _discovery(
 
 def _show(looked: _Looked, show_snippet: bool) -> None:
     results = looked.results
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH
+    console = table_console()
     if not looked.complete:
         console.print("已停止 Stopped; found until then:", style="bold yellow")
     if results.found:
@@ -379,7 +378,6 @@ def _show(looked: _Looked, show_snippet: bool) -> None:
 
 
 def _table(found: Sequence[Found]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
     headings = (
         "地址 where",
         "协议 protocol",
@@ -389,13 +387,12 @@ def _table(found: Sequence[Found]) -> Table:
         "模板 profile",
         "说明 note",
     )
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for one in found:
-        said = one.name if one.name and one.name != one.model else ""
-        serial = f"s/n {one.serial_number}" if one.serial_number else ""
-        readable = "" if one.driver else "仅识别 recognised only"
-        notes = "; ".join(filter(None, (said, serial, one.note, readable)))
-        cells = (_where(one), one.protocol, one.maker, one.model, one.firmware, one.profile or "-", notes)
-        table.add_row(*map(Text, cells))
-    return table
+    return table(headings, map(_row, found))
+
+
+def _row(one: Found) -> Sequence[str]:
+    said = one.name if one.name and one.name != one.model else ""
+    serial = f"s/n {one.serial_number}" if one.serial_number else ""
+    readable = "" if one.driver else "仅识别 recognised only"
+    notes = "; ".join(filter(None, (said, serial, one.note, readable)))
+    return _where(one), one.protocol, one.maker, one.model, one.firmware, one.profile or "-", notes

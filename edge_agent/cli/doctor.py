@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from edge_agent.acquisition.trial import Trial, try_connections
 from edge_agent.cli.logs import quiet
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
+from edge_agent.console.log_lines import without_secrets
 from edge_agent.doctor import certificates, host, kept, network
 from edge_agent.doctor.bundle import write_bundle
 from edge_agent.doctor.finding import Finding, Level, good, wrong
@@ -57,6 +59,8 @@ def doctor(config: Path, no_connect: bool, as_json: bool, bundle: Path | None) -
     site: Site | None = None
 
     def found(one: Finding) -> None:
+        if site is not None:
+            one = replace(one, text=without_secrets(one.text, site.hidden))
         findings.append(one)
         if not as_json:
             _show(console, one)
@@ -82,7 +86,10 @@ def doctor(config: Path, no_connect: bool, as_json: bool, bundle: Path | None) -
     else:
         _sum_up(console, findings)
     if bundle is not None:
-        write_bundle(bundle, site, [_as_json(one) for one in findings])
+        try:
+            write_bundle(bundle, site, [_as_json(one) for one in findings])
+        except OSError as error:
+            raise click.ClickException(f"{bundle}: 无法写入 cannot be written: {error.strerror}") from None
         console.print(f"支持包 support bundle: {bundle}")
     sys.exit(EXIT_WRONG if any(one.level is Level.WRONG for one in findings) else 0)
 

@@ -9,18 +9,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from edge_agent.cli.match_file import Decisions, decisions, write_proposals
-from edge_agent.cli.terminal import console
+from edge_agent.cli.terminal import SiteReport
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
 from edge_agent.discovery.file import Discovery, read
 from edge_agent.discovery.snippets import Line, snippet
 from edge_agent.matching.machines import Machine, machines
 from edge_agent.matching.needs import Need, by_need
-from edge_agent.matching.proposals import Confidence, Matching
+from edge_agent.matching.proposals import Confidence, Matching, Proposal
 from edge_agent.matching.proposals import match as propose
 from edge_agent.model.equipment import Equipment
 from edge_agent.words import Words
@@ -191,19 +189,19 @@ def _write_snippet(file: Path, site: Site, matching: Matching) -> None:
     click.echo(f"written 已写入: {file}")
 
 
-class _Report:
+class _Report(SiteReport):
     """Prints what came of it."""
 
     def __init__(self, site: Site, discovery: Discovery, matching: Matching) -> None:
+        super().__init__(site.hidden)
         self._site = site
         self._discovery = discovery
         self._matching = matching
-        self._console = console()
 
     def proposals(self) -> None:
         if not self._discovery.complete:
-            self._line("查找未完成 The search was stopped before its end: not everything is in it", "yellow")
-        self._line("建议 Proposals", "bold")
+            self.line("查找未完成 The search was stopped before its end: not everything is in it", "yellow")
+        self.line("建议 Proposals", "bold")
         headings = (
             "设备 equipment",
             "名称 name",
@@ -212,69 +210,63 @@ class _Report:
             "把握 confidence",
             "依据 why",
         )
-        table = self._table(*headings)
-        for one in self._matching.proposals:
-            found = one.machine.found
-            readable = "" if found.driver else "尚无驱动 no driver yet"
-            why = "; ".join(filter(None, (*one.why, readable)))
-            confidence = CONFIDENCE[one.confidence].both
-            self._row(
-                table,
-                one.equipment.id,
-                one.equipment.name,
-                one.machine.where,
-                one.machine.protocols,
-                confidence,
-                why,
-            )
-        self._console.print(table)
+        self.table(headings, map(_proposal, self._matching.proposals))
 
     def strangers(self) -> None:
-        self._line("")
-        self._line(f"发现但不在台账 Found, not in the register: {len(self._matching.strangers)}", "bold")
-        table = self._table("地址 where", "协议 protocol", "厂商 maker", "型号 model", "自称 name")
-        for one in self._matching.strangers:
-            found = one.found
-            self._row(table, one.where, one.protocols, found.maker, found.model, found.name)
-        if self._matching.strangers:
-            self._console.print(table)
+        strangers = self._matching.strangers
+        self.line("")
+        self.line(f"发现但不在台账 Found, not in the register: {len(strangers)}", "bold")
+        if strangers:
+            headings = ("地址 where", "协议 protocol", "厂商 maker", "型号 model", "自称 name")
+            self.table(
+                headings,
+                ((m.where, m.protocols, m.found.maker, m.found.model, m.found.name) for m in strangers),
+            )
 
     def work_list(self) -> None:
         day = datetime.now(ZoneInfo(self._site.gateway.timezone)).date()
         guessed = [one.equipment for one in self._matching.proposals if one.confidence is Confidence.GUESS]
         undecided = frozenset(one.id for one in guessed)
         wanted = by_need([*self._matching.missing, *guessed], day, undecided)
-        self._line("")
-        self._line(
+        self.line("")
+        self.line(
             f"应联网而尚无连接 In the register, should be connected, without connection: {len(wanted)}",
             "bold",
         )
-        table = self._table(
-            "设备 equipment", "名称 name", "车间 workshop", "关键 key", "需要 needs", "下一步 next"
-        )
-        for equipment, need in wanted:
-            word, what = NEEDS[need]
-            self._row(
-                table, equipment.id, equipment.name, equipment.workshop, _yes(equipment), word.both, what.both
-            )
         if wanted:
-            self._console.print(table)
+            headings = (
+                "设备 equipment",
+                "名称 name",
+                "车间 workshop",
+                "关键 key",
+                "需要 needs",
+                "下一步 next",
+            )
+            self.table(headings, (_wanted(*one) for one in wanted))
         excused = [one.id for one in self._matching.missing if one.in_service(day) and not one.should_connect]
         if excused:
-            self._line(f"台账注明不联网 Not expected to be connected: {', '.join(excused)}")
-
-    def _table(self, *headings: str) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 2))
-        for heading in headings:
-            table.add_column(heading, overflow="fold")
-        return table
-
-    def _row(self, table: Table, *cells: str) -> None:
-        table.add_row(*(Text(self._site.hidden.clean(cell)) for cell in cells))
-
-    def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style=style), soft_wrap=True)
+            self.line(f"台账注明不联网 Not expected to be connected: {', '.join(excused)}")
 
 
-def _yes(equipment: Equipment) -> str:
-    return "是 yes" if equipment.key else ""
+def _proposal(one: Proposal) -> Sequence[str]:
+    readable = "" if one.machine.found.driver else "尚无驱动 no driver yet"
+    return (
+        one.equipment.id,
+        one.equipment.name,
+        one.machine.where,
+        one.machine.protocols,
+        CONFIDENCE[one.confidence].both,
+        "; ".join(filter(None, (*one.why, readable))),
+    )
+
+
+def _wanted(equipment: Equipment, need: Need) -> Sequence[str]:
+    word, what = NEEDS[need]
+    return (
+        equipment.id,
+        equipment.name,
+        equipment.workshop,
+        "是 yes" if equipment.key else "",
+        word.both,
+        what.both,
+    )

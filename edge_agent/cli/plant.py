@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
+from edge_agent.cli.terminal import console
 from edge_agent.cli.words import counts_text, rate_text
 from edge_agent.contract.messages import Figure, StatementOfRecord, Statements, decode
 from edge_agent.contract.plant import NotTogetherError, PlantFigures, Stated, together
@@ -126,7 +126,7 @@ def _as_json(one: PlantFigures) -> dict[str, object]:
 
 
 def _print(found: Sequence[tuple[PlantFigures, Mapping[str, Stated]]]) -> None:
-    console = Console()
+    out = console()
     table = Table(title="全厂统计 The plant's figures", title_justify="left")
     for heading in ("口径 definition", "全厂 plant", "各网关 each gateway", "共有设备 seen by several"):
         table.add_column(heading, overflow="fold")
@@ -139,9 +139,7 @@ def _print(found: Sequence[tuple[PlantFigures, Mapping[str, Stated]]]) -> None:
         shared = sum(len(gateways) > 1 for gateways in one.seen_by.values())
         rate = f"{rate_text(one.definition, whole)}  {counts_text(one.definition, whole)}"
         table.add_row(one.definition.id, rate, each, str(shared))
-    console.print(table)
+    out.print(table)
     for one, _ in found:
         for disagreement in one.disagreements:
-            console.print(
-                f"{one.definition.id}: 台账不一致 registers disagree: {disagreement}", style="yellow"
-            )
+            out.print(f"{one.definition.id}: 台账不一致 registers disagree: {disagreement}", style="yellow")

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
+from edge_agent.cli.register import read_or_exit
 from edge_agent.cli.statements import period_text
 from edge_agent.cli.words import counts_text, reason_text
 from edge_agent.config.errors import ConfigError, did_you_mean
-from edge_agent.config.register import read_register
 from edge_agent.config.site import Site, load_site, planned_calendars
 from edge_agent.contract.canonical import canonical_object
 from edge_agent.contract.counting import Line
@@ -115,13 +115,7 @@ def _site(config: Path, definition: str | None) -> Site:
 
 def _corrected(path: Path, site: Site, register: Path, processes: Path | None, time_ms: int) -> Register:
     """The register in the file; the headcount, which it does not tell, is that in force at that time."""
-    found, problems = read_register(
-        register, str(register), None if processes is None else (processes, str(processes))
-    )
-    if problems or found is None:
-        for problem in ConfigError(problems).problems:
-            click.echo(str(problem), err=True)
-        sys.exit(EXIT_MISTAKES)
+    found = read_or_exit(register, processes)
     with closing(RegisterVersions(path)) as versions:
         known = versions.at(time_ms) or site.register
     return replace(found, headcount=known.headcount)

@@ -64,7 +64,7 @@ def check(file: Path, processes: Path | None, data: Path | None) -> None:
 
     Exit status: 0 no mistake, 1 the data folder cannot be read, 2 mistakes.
     """
-    found = _read(file, processes)
+    found = read_or_exit(file, processes)
     workshops = len(found.workshops)
     click.echo(f"{len(found.equipment)} equipment in {workshops} workshops, {len(found.processes)} processes")
     click.echo(f"digest {found.digest}")
@@ -97,7 +97,7 @@ def import_(source: Path, file: Path, processes: Path | None, language: Language
 
     Exit status: 0 written, 1 cannot be written, 2 mistakes in SOURCE.
     """
-    _write(_read(source, processes), file, language)
+    _write(read_or_exit(source, processes), file, language)
 
 
 @register.command()
@@ -117,7 +117,8 @@ def export(config: Path, file: Path, language: Language) -> None:
     _write(site.register, file, language)
 
 
-def _read(file: Path, processes: Path | None) -> Register:
+def read_or_exit(file: Path, processes: Path | None) -> Register:
+    """The register in the file, or every mistake on standard error and exit status 2."""
     found, problems = read_register(
         file, str(file), None if processes is None else (processes, str(processes))
     )

@@ -71,6 +71,7 @@ def report(config: Path, month: datetime, language: Language, output: Path, font
             raise
         _fail(
             f'the report needs reportlab, which is not installed: pip install "{REPORTLAB}"'
+            f' (with pipx: pipx inject edge-agent "{REPORTLAB}")'
             " 缺少 reportlab，请用上面的命令安装"
         )
     from edge_agent.report.compose import compose

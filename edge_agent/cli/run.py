@@ -1,7 +1,9 @@
 """`edge-agent run`: the agent itself."""
 
 import asyncio
+import errno
 import logging
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
@@ -26,6 +28,8 @@ log = logging.getLogger("edge_agent")
 
 EXIT_CONFIG = 2
 EXIT_FAILED = 1
+ROOM = 1_000_000
+"""Bytes without which the agent's files cannot be opened."""
 
 
 def load_or_exit(path: Path) -> Site:
@@ -49,8 +53,28 @@ def make_or_exit(site: Site, *, shadow: bool = False) -> Agent:
         sqlite3.Error,
         OSError,
     ) as error:
-        click.echo(f"edge-agent cannot start: {error}", err=True)
+        click.echo(f"edge-agent cannot start: {_why(error, site.data_dir)}", err=True)
         sys.exit(EXIT_FAILED)
+
+
+def _why(error: Exception, folder: Path) -> str:
+    """What `error` means for what is kept in `folder`, which SQLite's own errors do not name."""
+    free = shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.is_dir())).free
+    if _is_of_a_full_disk(error, free):
+        return (
+            f"{folder}: the disk is full, {free:,} bytes free. Make room on it, and start the agent again"
+            f" 磁盘已满，剩余 {free:,} 字节：请清理后重新启动"
+        )
+    named = not isinstance(error, sqlite3.Error) or str(folder) in str(error)
+    return str(error) if named else f"{folder}: {error}"
+
+
+def _is_of_a_full_disk(error: Exception, free: int) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without SQLite's particulars
+    # Without room for what a file needs beside it, SQLite speaks of input and output.
+    return code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and free < ROOM)
 
 
 def run_loop(work: Callable[[], Coroutine[Any, Any, int]]) -> int:

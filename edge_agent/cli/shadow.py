@@ -8,6 +8,8 @@ from rich.table import Table
 from edge_agent.agent import Agent
 from edge_agent.cli.table import machines_and_rates
 from edge_agent.cli.terminal import console
+from edge_agent.doctor.certificates import configured
+from edge_agent.doctor.finding import Level
 from edge_agent.driver import ANSWERS, REQUESTS, RESPONSE_P99
 from edge_agent.model.clock import CLOCK
 
@@ -24,6 +26,10 @@ def show_shadow(agent: Agent) -> None:
     silent = [f"{view.equipment.id} ({view.state.cause})" for view in agent.view() if view.age_ms is None]
     if silent:
         out.print(f"\n没有数据的设备 Nothing came from: {', '.join(silent)}", style="yellow")
+    for one in configured(agent.site):
+        if one.level is not Level.GOOD and one.remedy is not None:
+            told = f"\n{one.about.both}: {one.text}\n    → {one.remedy.both}"
+            out.print(told, style="yellow", markup=False, soft_wrap=True)
     out.print(
         f"\n未向任何上行发送数据 Nothing was sent anywhere. 数据 Data: {agent.site.data_dir}"
         "\n去掉 --shadow 即正式运行 Without --shadow the agent reports north."

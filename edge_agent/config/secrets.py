@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,15 @@ _FILE = "file:"
 _NEVER_SHOWN = "***"
 _SHORTEST = 4
 """Shorter values are hidden only in what is said about their own field: `1` stands everywhere."""
+_PART_OF_WORDS = 8
+"""Characters from which on a value is hidden within other words, too. `pass` is not: `***word` would show
+what is hidden, and `password` does not."""
+_BEGINS = (
+    r"(?:(?<![A-Za-z0-9_])|(?<=\\[abfnrtv])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
+)
+"""Before a word, be it behind a character that is written as an escape."""
+_ENDS = r"(?![A-Za-z0-9_])"
+_IN_WORDS = re.compile("[A-Za-z0-9_]")
 
 
 @dataclass(slots=True)
@@ -25,6 +34,8 @@ class Hidden:
 
     _shown: dict[str, str] = field(default_factory=dict, repr=False)
     _routes: list[tuple[Route, str, str]] = field(default_factory=list, repr=False)
+    _pattern: re.Pattern[str] | None = field(default=None, repr=False)
+    """What finds those of `_shown`; made when it is asked for."""
 
     def add(self, node: Node, shown: str) -> None:
         """Hide the value of `node`, a scalar, and show `shown` in its place."""
@@ -35,6 +46,7 @@ class Hidden:
             self._routes.append((node.route, form, shown))
             if len(form) >= _SHORTEST:
                 self._shown[form] = shown
+        self._pattern = None
 
     def in_place(self) -> dict[Route, str]:
         """What is shown in place of each hidden value, by where it stands."""
@@ -42,12 +54,18 @@ class Hidden:
 
     def clean(self, text: str, route: Route | None = None) -> str:
         """`text` without hidden values; with `route`, without short ones of that field too."""
-        hidden = dict(self._shown)
-        if route is not None:
-            hidden |= {value: shown for at, value, shown in self._routes if at[: len(route)] == route}
-        for value in sorted(hidden, key=len, reverse=True):
-            text = text.replace(value, hidden[value])
-        return text
+        own = {} if route is None else self._of(route)
+        hidden = self._shown | own
+        if not hidden:
+            return text
+        if own:
+            pattern = _any_of(hidden)
+        else:
+            pattern = self._pattern = self._pattern or _any_of(hidden)
+        return pattern.sub(lambda found: hidden[found[0]], text)
+
+    def _of(self, route: Route) -> dict[str, str]:
+        return {value: shown for at, value, shown in self._routes if at[: len(route)] == route}
 
     def clean_problem(self, problem: ConfigProblem, route: Route | None = None) -> ConfigProblem:
         """`problem` without hidden values in what it says."""
@@ -57,6 +75,19 @@ class Hidden:
             expected=self.clean(problem.expected, route),
             hint=self.clean(problem.hint, route),
         )
+
+
+def _any_of(values: Iterable[str]) -> re.Pattern[str]:
+    """What finds each value where it is to be hidden, the longest first."""
+    return re.compile("|".join(map(_where, sorted(values, key=len, reverse=True))))
+
+
+def _where(value: str) -> str:
+    if len(value) >= _PART_OF_WORDS:
+        return re.escape(value)
+    begins = _BEGINS if _IN_WORDS.match(value[0]) else ""
+    ends = _ENDS if _IN_WORDS.match(value[-1]) else ""
+    return begins + re.escape(value) + ends
 
 
 def insert_environment(tree: Node, hidden: Hidden) -> Iterator[ConfigProblem]:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import TypeVar
 
 import msgspec
 from cryptography import x509
@@ -24,6 +25,7 @@ SIZE_LIMIT = 65_536
 """Bytes of a request or an answer at most; a chain of ten certificates has 15,000."""
 CHAIN_LIMIT = 8
 """Certificates between a gateway and its authority at most."""
+M = TypeVar("M", EnrolmentRequest, EnrolmentResponse)
 _UNSIGNED = frozenset({"signature", "proof"})
 _UNREADABLE = (
     ValueError,
@@ -115,14 +117,7 @@ def make_csr(gateway: Gateway, key: ec.EllipticCurvePrivateKey) -> str:
 
 def check_request(payload: bytes) -> CheckedRequest:
     """A request whose signatures hold and which says one thing throughout. Raises EnrolmentError."""
-    if len(payload) > SIZE_LIMIT:
-        raise EnrolmentError(f"{len(payload):,} bytes: too large for a request")
-    try:
-        message = decode(payload)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise EnrolmentError(f"not a request: {error}") from error
-    if not isinstance(message, EnrolmentRequest):
-        raise EnrolmentError("a message of another kind")
+    message = _message(payload, EnrolmentRequest, "a request")
     try:
         csr = x509.load_pem_x509_csr(message.csr.encode())
         key, signed_well = csr.public_key(), csr.is_signature_valid
@@ -145,6 +140,19 @@ def check_request(payload: bytes) -> CheckedRequest:
     except (InvalidSignature, ValueError) as error:
         raise EnrolmentError("the signature is not that of key") from error
     return CheckedRequest(message, gateway, csr, _renewed(message, gateway, over))
+
+
+def _message(payload: bytes, kind: type[M], what: str) -> M:
+    """Raises EnrolmentError for what is none of this kind."""
+    if len(payload) > SIZE_LIMIT:
+        raise EnrolmentError(f"{len(payload):,} bytes: too large for {what} 报文过大")
+    try:
+        message = decode(payload)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise EnrolmentError(f"cannot be read as {what} 无法解析: {error}") from error
+    if not isinstance(message, kind):
+        raise EnrolmentError(f"a message of another kind than {what} 报文类型不符")
+    return message
 
 
 def _named(subject: x509.Name, uris: list[str]) -> Gateway:
@@ -222,15 +230,7 @@ def refused(request: CheckedRequest, reason: str, time_ms: int) -> EnrolmentResp
 
 def read_response(payload: bytes) -> EnrolmentResponse:
     """Raises EnrolmentError for what is none."""
-    if len(payload) > SIZE_LIMIT:
-        raise EnrolmentError(f"{len(payload):,} bytes: too large for an answer 应答过大")
-    try:
-        message = decode(payload)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise EnrolmentError(f"cannot be read as an answer 无法解析: {error}") from error
-    if not isinstance(message, EnrolmentResponse):
-        raise EnrolmentError("a message of another kind 不是证书应答")
-    return message
+    return _message(payload, EnrolmentResponse, "an answer")
 
 
 def read_certificates(pem: bytes) -> list[x509.Certificate]:

@@ -76,8 +76,14 @@ FROM behind CROSS JOIN inbox ON inbox.gateway = behind.gateway
 WHERE reached <= complete_to AND seq > complete_to AND (class != 'readings' OR seq <= live_to);
 """
 
+FORMAT = 1
+"""In `user_version` of the file. 0 is one without a number; it becomes this one when it is opened."""
 _NO_END = 2**62
 """A gateway that is away may have any numbers to deliver."""
+
+
+class LedgerFormatError(sqlite3.DatabaseError):
+    """The file was written by a newer version."""
 
 
 class Verdict(StrEnum):
@@ -108,17 +114,34 @@ class Ledger:
     def __init__(self, path: Path | None = None, worker: str = "") -> None:
         """`path` is a file; without it all is forgotten at the end. Workers who share it need names: what one
         has taken, it hands over, also after a restart under the same name.
+
+        Raises LedgerFormatError, before anything of the file is changed.
         """
         self._worker = worker
         self._db = sqlite3.connect(
             ":memory:" if path is None else path, isolation_level=None, check_same_thread=False, timeout=30
         )
+        try:
+            self._open(path)
+        except BaseException:
+            self._db.close()
+            raise
+        self._proofs = Proofs(self._db)
+
+    def _open(self, path: Path | None) -> None:
+        (found,) = self._db.execute("PRAGMA user_version").fetchone()
+        if found > FORMAT:
+            raise LedgerFormatError(
+                f"{path}: ledger format {found}, this version knows formats up to {FORMAT}. It was written"
+                " by a newer version: run that one, or name another file 账本由更新的版本写成，请使用新版本"
+            )
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.executescript(_SCHEMA + proofs.SCHEMA)
-        self._take_over()
+        if found == 0:
+            self._take_over()
+            self._db.execute(f"PRAGMA user_version = {FORMAT}")
         self._db.executescript(_VIEWS)
-        self._proofs = Proofs(self._db)
 
     def _take_over(self) -> None:
         """A file from before there were digests becomes one of now."""

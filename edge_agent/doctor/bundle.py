@@ -26,8 +26,9 @@ def write_bundle(path: Path, site: Site | None, findings: Iterable[Mapping[str, 
 
 def _parts(site: Site | None, findings: Iterable[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
     hidden = site.hidden if site is not None else Hidden()
-    found = json.dumps(list(findings), ensure_ascii=False, indent=2)
-    yield "findings.json", without_secrets(found, hidden)
+    # Before they become JSON: that writes quotes and backslashes in another way.
+    clean = [{name: without_secrets(text, hidden) for name, text in one.items()} for one in findings]
+    yield "findings.json", json.dumps(clean, ensure_ascii=False, indent=2)
     if site is not None:
         yield "configuration.txt", without_secrets("\n".join(_configuration(site)), hidden)
         yield "log.txt", "\n".join(without_secrets(line, hidden) for line in _log().splitlines())

@@ -9,19 +9,29 @@ from cryptography import x509
 from pydantic import BaseModel
 
 from edge_agent.config.models import UplinkOptions
-from edge_agent.config.site import Site, lacks_certificate
+from edge_agent.config.site import Site, lacks_certificate, tag_sets
 from edge_agent.doctor.finding import Finding, good, notice, wrong
+from edge_agent.driver import load_driver
 from edge_agent.words import Words
 
 SOON = timedelta(days=30)
 RENEW = Words("请尽快更换证书", "have it renewed; files that change are taken up without a restart")
 REPLACE = Words("更换证书", "put a valid certificate in its place")
+OWN_SOON = Words(
+    "本网关自行生成新证书，须在对方信任它",
+    "the gateway makes a new one by itself: have the other side trust that one",
+)
+OTHERS_SOON = Words(
+    "对方须更换证书，随后在本网关接受", "the other side needs a new one, which is then accepted here"
+)
 ENROL = Words("运行 edge-agent enrol 申请证书", "ask for it: edge-agent enrol mqtt CONFIG")
 _PEM = b"-----BEGIN CERTIFICATE-----"
 
 
-def of_age(about: Words, name: str, certificate: x509.Certificate) -> list[Finding]:
-    """Whether it is valid, and for how long still."""
+def of_age(
+    about: Words, name: str, certificate: x509.Certificate, renew: Words = RENEW, replace: Words = REPLACE
+) -> list[Finding]:
+    """Whether it is valid, and for how long still; `renew` and `replace` say what is to be done."""
     now = datetime.now(UTC)
     ends = certificate.not_valid_after_utc
     if now < certificate.not_valid_before_utc:
@@ -30,9 +40,9 @@ def of_age(about: Words, name: str, certificate: x509.Certificate) -> list[Findi
         return [wrong(about, f"{name} is not valid before {begins}", clock)]
     text = f"{name} ends on {ends:%Y-%m-%d}"
     if ends <= now:
-        return [wrong(about, f"{name} has ended on {ends:%Y-%m-%d}", REPLACE)]
+        return [wrong(about, f"{name} has ended on {ends:%Y-%m-%d}", replace)]
     if ends - now < SOON:
-        return [notice(about, f"{text}, in {(ends - now).days} days", RENEW)]
+        return [notice(about, f"{text}, in {(ends - now).days} days", renew)]
     return [good(about, text)]
 
 
@@ -49,6 +59,28 @@ def configured(site: Site) -> Iterator[Finding]:
             continue
         for path in dict.fromkeys(_paths(owner)):
             yield from _of_file(about, path)
+    yield from _of_drivers(site)
+
+
+def _of_drivers(site: Site) -> Iterator[Finding]:
+    """Of those that drivers keep themselves; several connections may depend on the same."""
+    seen: set[Path] = set()
+    for connection in site.connections:
+        if not connection.enabled:
+            continue
+        about = Words(f"连接 {connection.id}", f"connection {connection.id}")
+        try:
+            found = load_driver(connection.driver)(connection, tag_sets(connection)).certificates()
+        except OSError as error:
+            yield wrong(
+                about, f"{error.filename}: {error.strerror}", Words("检查路径和权限", "check path and rights")
+            )
+            continue
+        for one in found:
+            if one.path not in seen:
+                seen.add(one.path)
+                remedy = OWN_SOON if one.own else OTHERS_SOON
+                yield from _of_file(about, one.path, remedy, remedy)
 
 
 def _paths(value: Any) -> Iterator[Path]:
@@ -63,18 +95,30 @@ def _paths(value: Any) -> Iterator[Path]:
             yield from _paths(one)
 
 
-def _of_file(about: Words, path: Path) -> Iterator[Finding]:
+def _of_file(about: Words, path: Path, renew: Words = RENEW, replace: Words = REPLACE) -> Iterator[Finding]:
+    if path.is_dir() or not path.exists():
+        return  # where a driver keeps certificates, or will; files that must be there were looked for before
     try:
         content = path.read_bytes()
     except OSError as error:
         yield wrong(about, f"{path}: {error.strerror}", Words("放回该文件", "put the file in its place"))
         return
-    if _PEM not in content:
-        return  # a key, or something else that has no end
     try:
-        certificates = x509.load_pem_x509_certificates(content)
+        certificates = _read(content)
     except ValueError as error:
-        yield wrong(about, f"{path}: not a certificate that can be read: {error}", REPLACE)
+        yield wrong(about, f"{path}: not a certificate that can be read: {error}", replace)
         return
-    # Of a file of authorities the first that ends is what matters.
-    yield from of_age(about, str(path), min(certificates, key=lambda one: one.not_valid_after_utc))
+    if certificates:
+        # Of a file of authorities the first that ends is what matters.
+        earliest = min(certificates, key=lambda one: one.not_valid_after_utc)
+        yield from of_age(about, str(path), earliest, renew, replace)
+
+
+def _read(content: bytes) -> list[x509.Certificate]:
+    """None of a key, or of something else that has no end. Raises ValueError."""
+    if _PEM in content:
+        return x509.load_pem_x509_certificates(content)
+    try:
+        return [x509.load_der_x509_certificate(content)]
+    except ValueError:
+        return []

@@ -17,11 +17,22 @@ from edge_agent.config.models import AnyUplinkOptions, InfluxdbUplinkOptions
 from edge_agent.config.site import Site
 from edge_agent.doctor.certificates import of_age
 from edge_agent.doctor.finding import Finding, good, wrong
-from edge_agent.uplinks.mqtt_connection import tls_context
+from edge_agent.uplinks.mqtt_connection import addresses_of, tls_context
+from edge_agent.uplinks.mqtt_failures import speaks_no_tls
 from edge_agent.words import Words
 
 LIMIT_S = 5.0
 """For a name, and for a connection."""
+HANDSHAKE_S = 2.0
+"""For a TLS handshake with somebody who may not know what that is, and be silent."""
+USE_TLS = Words(
+    "在配置中启用加密：tls，或 url 改为 https",
+    "the configuration needs tls here; a database, https in its url",
+)
+NO_TLS = Words(
+    "检查端口：TLS 端口通常是 8883（MQTT）或 443（https）",
+    "look at the port: the one for TLS is 8883 as a rule, 443 for https",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +80,8 @@ def _targets(options: AnyUplinkOptions) -> Iterator[Target]:
         yield Target(about, options.proxy.host, options.proxy.port)
         return
     context = tls_context(options.tls) if options.tls is not None else None
-    yield Target(about, options.host, options.port, context)
-    for broker in options.fallback:
-        yield Target(about, broker.host, broker.port or options.port, context)
+    for address in addresses_of(options):
+        yield Target(about, address.host, address.port, context)
 
 
 async def _reached(target: Target) -> Sequence[Finding]:
@@ -104,6 +114,8 @@ async def _reached(target: Target) -> Sequence[Finding]:
             )
         ]
     except (OSError, TimeoutError) as error:
+        if target.tls is not None and speaks_no_tls(error):
+            return [wrong(target.about, f"{place} ({address}): does not answer to TLS", NO_TLS)]
         return [
             wrong(
                 target.about,
@@ -116,6 +128,12 @@ async def _reached(target: Target) -> Sequence[Finding]:
     try:
         encryption = writer.get_extra_info("ssl_object")
         certificate = encryption.getpeercert(binary_form=True) if encryption is not None else None
+        if encryption is None and await _speaks_tls(target):
+            return [
+                wrong(
+                    target.about, f"{place} ({address}): speaks TLS, and the configuration does not", USE_TLS
+                )
+            ]
         how = f"reached, {encryption.version()}" if encryption is not None else "reached, not encrypted"
         findings = [good(target.about, f"{place} ({address}): {how}")]
         if certificate is not None:
@@ -124,6 +142,19 @@ async def _reached(target: Target) -> Sequence[Finding]:
         return findings
     finally:
         writer.close()
+
+
+async def _speaks_tls(target: Target) -> bool:
+    """Whether a port that is to be used without TLS takes a handshake. Nothing is sent after it."""
+    anyone = ssl.create_default_context()
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(HANDSHAKE_S):
+            _, writer = await asyncio.open_connection(target.host, target.port, ssl=anyone)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 def _plain(error: Exception) -> str:

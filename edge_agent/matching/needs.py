@@ -28,26 +28,30 @@ class Need(Enum):
     """No controller to connect: current relay and stack light on an I/O module."""
 
 
+# Sources, beside data sheets of the makers: SIMATIC S7-200 SMART system manual A5E03822230, chapter
+# 8.4 (its compact models, CR, have no Ethernet); MELSEC iQ-F FX5 user's manual (Ethernet communication)
+# JY997D56201; ControlLogix 5580 user manual 1756-UM543 (5570 and before go by a module of their own).
 _BUILT_IN = (
-    r"840d ?sl|828d|sinumerik one|s7-?1[25]00",
+    r"840d ?sl|828d|sinumerik one|s7-?1[25]00|s7-?200 ?smart(?!.*\bcr\d)",
     r"(?<![0-9])3[0125]i|0i-?[tm]?f|robodrill",
-    r"m80|m800|iq-?[rf]",
+    r"m80|m800|iq-?[rf]|fx5",
     r"itnc ?530|tnc ?(320|620|640|7)",
     r"hnc-?8|hnc-?9",
     r"gsk ?988|gsk ?25i",
     r"k[12]000",
-    r"ur[35]e?|ur1[06]|irc5|omnicore|krc? ?[45]|dx200|yrc1000|r-30ib",
-    r"controllogix|compactlogix|nx1|nj[135]",
+    r"(?<![a-z])ur([35]e?|1[056]e?|[23]0)(?![0-9])|irc5|omnicore|kr ?c[45]|dx200|yrc1000|r-30ib",
+    r"controllogix ?5580|1756-l8|compactlogix|(?<![a-z])n(x[157]|j[135])",
 )
 """Series that have an Ethernet port as built."""
 _BY_OPTION = (
     r"840d(?! ?sl)|802[dsc]|810d|808d|s7-?[234]00",
     r"(?<![0-9])1[568]i|2[01]i|0i-?[tm]?[abcd]|0i mate",
-    r"m6[0-9]|m7[0-9]|e6[08]|fx[1235]",
+    r"m6[0-9]|m7[0-9]|e6[08]|fx[123]",
     r"tnc ?4\d\d|tnc ?151",
     r"hnc-?2[12]|gsk ?9[28]0|gsk ?218",
+    r"kr ?c[12]|controllogix|1756-l[67]",
 )
-"""Series that need a card, an option or a serial line."""
+"""Series that need a card, an option or a serial line; those of which some models do are among them."""
 
 
 def need(equipment: Equipment) -> Need:

@@ -156,6 +156,9 @@ def workshop(ports: Ports, seed: int = DEFAULT_SEED, since_ms: int | None = None
 def embedded_broker(ports: Ports) -> Process:
     """The demo's broker. Raises StageError if it is not installed."""
     if find_spec("amqtt") is None:
-        raise StageError(f'the demo needs its broker, which is not installed: pip install "{BROKER}"')
+        raise StageError(
+            f'the demo needs its broker, which is not installed: pip install "{BROKER}"'
+            f' (with pipx: pipx inject edge-agent "{BROKER}")'
+        )
     command = [sys.executable, "-m", "edge_agent.simulator.broker", "--port", str(ports.broker)]
     return Process("embedded broker", command)

@@ -13,7 +13,14 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_agent.config.models import TlsOptions, UplinkOptions
 from edge_agent.config.site import lacks_certificate
 from edge_agent.journal.journal import Journal
-from edge_agent.uplinks.mqtt_connection import Address, MqttConnection, MqttError, Received, Will
+from edge_agent.uplinks.mqtt_connection import (
+    Address,
+    MqttConnection,
+    MqttError,
+    Received,
+    Will,
+    addresses_of,
+)
 from edge_agent.uplinks.uplink import Uplink, UplinkState
 
 log = logging.getLogger(__name__)
@@ -65,11 +72,7 @@ class BrokerUplink(Uplink):
         super().__init__(options.id, journal, told)
         self._renewal = renewal
         self._connection_options = options
-        self._addresses: Sequence[Address] = (
-            Address(options.host, options.port),
-            *(Address(one.host, one.port or options.port) for one in options.fallback),
-        )
-        """In the order in which they are tried."""
+        self._addresses: Sequence[Address] = addresses_of(options)
 
     async def run(self) -> None:
         """Connect, deliver, and again, until cancelled; says goodbye to the broker then."""

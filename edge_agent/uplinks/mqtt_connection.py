@@ -16,6 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.models import ProxyOptions, TlsOptions, UplinkOptions
 from edge_agent.contract.compression import CONTENT_TYPE
+from edge_agent.uplinks.mqtt_failures import why_lost, why_not_open
 
 KEEPALIVE_S = 30
 ANSWER_S = 10.0
@@ -40,6 +41,12 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+def addresses_of(options: UplinkOptions) -> tuple[Address, ...]:
+    """The brokers of an uplink, in the order in which they are tried."""
+    others = (Address(one.host, one.port or options.port) for one in options.fallback)
+    return (Address(options.host, options.port), *others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,7 @@ class MqttConnection:
         Raises OSError, ssl.SSLError for TLS files that cannot be used.
         """
         self.address = address
+        self._options = options
         self._will = will
         self._subscribing: dict[int, asyncio.Future[ReasonCode]] = {}
         """By message id, who waits for a SUBACK."""
@@ -143,7 +151,8 @@ class MqttConnection:
         try:
             await asyncio.to_thread(self._client.connect, self.address.host, self.address.port, KEEPALIVE_S)
         except (OSError, paho.WebsocketConnectionError) as error:
-            raise MqttError(f"no connection to {self.address}: {_plain(error)}") from error
+            why = why_not_open(error, self._options)
+            raise MqttError(f"no connection to {self.address}: {why}") from error
         connection = self._client.socket()
         if connection is not None:
             self._reading = connection.fileno()
@@ -320,8 +329,9 @@ class MqttConnection:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        error = MqttError(f"connection lost: {reason}")
-        waiting = self._lost if self._opened.done() else self._opened
+        accepted = self._opened.done()
+        error = MqttError(why_lost(reason, self._options, accepted=accepted))
+        waiting = self._lost if accepted else self._opened
         if not waiting.done():
             waiting.set_exception(error)
 
@@ -381,14 +391,3 @@ def _proxy(proxy: ProxyOptions) -> dict[str, Any]:
         "proxy_username": proxy.username,
         "proxy_password": proxy.password.get_secret_value() if proxy.password else None,
     }
-
-
-def _plain(error: Exception) -> str:
-    """What went wrong with a connection, for a technician."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({error.verify_message}); check tls.ca and the host's name"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason})"
-    if isinstance(error, socket.gaierror):
-        return "its name cannot be resolved"
-    return str(error)

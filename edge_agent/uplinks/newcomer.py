@@ -14,7 +14,7 @@ from edge_agent.contract.messages import encode
 from edge_agent.contract.topics import ENROL_REQUEST, ENROL_RESPONSE
 from edge_agent.model.backoff import Backoff
 from edge_agent.uplinks.identity import Identity, RefusedRequestError
-from edge_agent.uplinks.mqtt_connection import Address, MqttConnection, MqttError, Received
+from edge_agent.uplinks.mqtt_connection import MqttConnection, MqttError, Received, addresses_of
 
 ASK_AGAIN_S = 60.0
 """Whoever signs may not have been there, and forgets nothing by hearing it again."""
@@ -23,39 +23,46 @@ T = TypeVar("T")
 
 
 def newcomer(uplink: UplinkOptions, identity: Identity, host: str | None, port: int | None) -> UplinkOptions:
-    """The way of `uplink` to its broker, or to another door of it, without a certificate.
+    """The way of `uplink` to its brokers, or to another door of them, without a certificate.
 
-    The client id is the gateway's place in the topics, by which a broker can keep newcomers apart.
+    `host` is the only door then; `port` alone is that of each broker. The client id is the gateway's place in
+    the topics, by which a broker can keep newcomers apart.
     """
     assert uplink.tls is not None  # noqa: S101 - what is enrolled is encrypted
     tls = uplink.tls.model_copy(update={"enrolled": False, "certificate": None, "key": None})
-    door = {"host": host or uplink.host, "port": port or uplink.port}
+    brokers = () if host else uplink.fallback
+    door = {
+        "host": host or uplink.host,
+        "port": port or uplink.port,
+        "fallback": tuple(one.model_copy(update={"port": port or one.port}) for one in brokers),
+    }
     return uplink.model_copy(update={"tls": tls, "client_id": str(identity.gateway), **door})
 
 
 async def enrol(
     options: UplinkOptions, identity: Identity, progress: Callable[[str], None]
 ) -> x509.Certificate:
-    """Ask until there is an answer, and install it. `options` are those of a newcomer.
+    """Ask until there is an answer, and install it. `options` are those of a newcomer, with all brokers.
 
     Raises RefusedRequestError; EnrolmentError, OSError for files that cannot be used. Answers that cannot be
     used are told and passed over: they can come from anybody.
     """
     backoff = Backoff(RETRY_FIRST_S, RETRY_LIMIT_S)
     while True:
-        asking = _Asking(identity, progress)
-        address = Address(options.host, options.port)
-        connection = MqttConnection(options, address, None, asking.acknowledged, asking.hear)
-        try:
-            progress(f"连接 connecting to {address}")
-            await connection.open()
-            backoff.reset()
-            return await _unless_lost(connection, asking.until_answered(connection))
-        except MqttError as error:
-            pause = backoff.next()
-            progress(f"{error}; {pause:.0f} 秒后重试 tried again in {pause:.0f} s")
-        finally:
-            await connection.close()
+        for address in addresses_of(options):
+            asking = _Asking(identity, progress)
+            connection = MqttConnection(options, address, None, asking.acknowledged, asking.hear)
+            try:
+                progress(f"连接 connecting to {address}")
+                await connection.open()
+                backoff.reset()
+                return await _unless_lost(connection, asking.until_answered(connection))
+            except MqttError as error:
+                progress(str(error))
+            finally:
+                await connection.close()
+        pause = backoff.next()
+        progress(f"{pause:.0f} 秒后重试 tried again in {pause:.0f} s")
         await asyncio.sleep(pause)
 
 

@@ -1,11 +1,15 @@
 """What `edge-agent run` says when it cannot start."""
 
+import errno
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from edge_agent.cli import run as module
 from edge_agent.cli.run import EXIT_FAILED, load_or_exit, make_or_exit
 from edge_agent.config.shipped import shipped
 from edge_agent.simulator.stage import Ports, copy_configuration
@@ -29,4 +33,52 @@ def test_data_of_a_newer_version_is_refused_untouched(
     said = capsys.readouterr().err
     assert said.startswith("edge-agent cannot start: ")
     assert f"{newer} format 99, this agent knows formats up to" in said
+    assert said.count(str(data)) == 1
     assert {name: (data / name).read_bytes() for name in before} == before
+
+
+def sqlite_error(primary: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("what SQLite says")
+    error.sqlite_errorcode = primary | 19 << 8  # with particulars
+    return error
+
+
+def real_error_of_a_full_file() -> sqlite3.Error:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("PRAGMA max_page_count = 1")
+        try:
+            db.execute("CREATE TABLE t (x)")
+        except sqlite3.Error as error:
+            return error
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("error", "free", "full"),
+    [
+        (real_error_of_a_full_file(), 4096, True),
+        (OSError(errno.ENOSPC, "No space left on device"), 0, True),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), 10**9, True),
+        (sqlite_error(sqlite3.SQLITE_IOERR), 8192, True),
+        (sqlite_error(sqlite3.SQLITE_IOERR), 10**9, False),
+        (sqlite_error(sqlite3.SQLITE_READONLY), 0, False),
+    ],
+)
+def test_a_full_disk_is_told_with_the_folder_and_what_is_free(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    free: int,
+    full: bool,
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "Agent", fails)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(SystemExit):
+        make_or_exit(load_or_exit(copy_configuration(shipped("demo"), tmp_path / "demo", Ports())))
+    said = capsys.readouterr().err
+    assert f"edge-agent cannot start: {tmp_path / 'demo' / 'data'}: " in said
+    assert ("the disk is full" in said, f"{free:,} bytes free" in said, "请清理" in said) == (full,) * 3

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_agent.cli.check import check
 from edge_agent.config import ConfigError, load_site
 from edge_agent.config.models import MqttUplinkOptions
-from edge_agent.config.tree import Route
+from edge_agent.config.secrets import Hidden
+from edge_agent.config.tree import Node, Place, Route
 from edge_agent.config.yaml_files import parse_yaml
 from tests.config.plant import GOOD, write_site
 
@@ -175,3 +178,54 @@ def test_a_variable_that_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         load_site(write_site(tmp_path, GOOD.replace("gw-01,", "gw-01, name: '${HALL}',")))
     (problem,) = caught.value.problems
     assert problem.found == "the environment variable HALL is not UTF-8"
+
+
+def hidden(*values: str) -> Hidden:
+    """As of a configuration with these secrets."""
+    all_of_them = Hidden()
+    for number, value in enumerate(values):
+        node = Node(Place("f"), Place("f"), value, value, (f"s{number}",))
+        all_of_them.add(node, "***")
+    return all_of_them
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "shown"),
+    [
+        # Inside other words it is not the secret, and to hide it there would tell it.
+        ("pass", "password: pass, bypass passes", "password: ***, bypass passes"),
+        ("word", 'in "word" or word_order', 'in "***" or word_order'),
+        ("4711", "port 47110, pin 4711.", "port 47110, pin ***."),
+        # Wherever it stands as a value it is hidden.
+        ("pass", "user=pass;x=pass", "user=***;x=***"),
+        ("pass", "gw:pass@host/pass?p=pass", "gw:***@host/***?p=***"),
+        ("pass", "密码pass错误", "密码***错误"),
+        ("pass", r"one\npass\ttwo \x0apass %20pass \u4e2dpass", r"one\n***\ttwo \x0a*** %20*** \u4e2d***"),
+        ("x7!", "x7! everywhere, as it is short", "x7! everywhere, as it is short"),
+        ("pa$$", "pa$$word", "***word"),
+        ("密码密码", "旧密码密码在", "旧***在"),
+        # Long ones are no part of a word by chance.
+        ("hunter2-correct", "xhunter2-correctx", "x***x"),
+    ],
+)
+def test_a_value_is_hidden_where_it_stands_as_one(secret: str, text: str, shown: str) -> None:
+    assert hidden(secret).clean(text) == shown
+
+
+def test_a_short_value_is_hidden_only_about_its_own_field() -> None:
+    two = hidden("a1", "b2b2")
+    assert two.clean("a1, a10, b2b2", ("s0",)) == "***, a10, ***"
+    assert two.clean("a1, a10, b2b2", ("s1",)) == "a1, a10, ***"
+
+
+def test_of_two_values_the_longer_one_is_hidden_as_a_whole() -> None:
+    assert hidden("pass", "pass-2", "pass-2-and-more").clean("pass pass-2 pass-2-and-more") == "*** *** ***"
+
+
+@given(
+    st.lists(st.text(r"aZ9_-.$!密\%", min_size=4, max_size=12), min_size=1, max_size=4),
+    st.sampled_from([" ", "'", '"', ": ", "=", "@", "/", "\n", "，"]),
+)
+def test_values_between_signs_never_show(secrets: list[str], between: str) -> None:
+    text = between.join(["", *secrets, ""])
+    assert hidden(*secrets).clean(text) == between.join(["", *["***"] * len(secrets), ""])

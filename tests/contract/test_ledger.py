@@ -4,10 +4,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.contract.ledger import Held, Ledger, Verdict
+from edge_agent.cli.receive import receive
+from edge_agent.contract.ledger import FORMAT, Held, Ledger, LedgerFormatError, Verdict
 from edge_agent.contract.proofs import Range
 
 NUMBERS = st.integers(1, 30)
@@ -212,3 +215,23 @@ def test_a_file_from_before_there_were_digests_goes_on(tmp_path: Path) -> None:
         ledger = Ledger(path)
         assert [one.seq for one in ledger.ready(in_order=True)] == [1]
         ledger.close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (FORMAT,)
+
+
+def test_a_file_says_its_format_and_a_newer_one_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    Ledger(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (FORMAT,)
+        db.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    before = path.read_bytes()
+    with pytest.raises(LedgerFormatError) as refused:
+        Ledger(path)
+    assert str(refused.value).startswith(
+        f"{path}: ledger format {FORMAT + 1}, this version knows formats up to"
+    )
+    assert path.read_bytes() == before
+    told = CliRunner().invoke(receive, ["--host", "127.0.0.1", "--port", "1", "--ledger", str(path)])
+    assert told.exit_code == 1
+    assert f"cannot receive: {refused.value}" in told.output

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import ssl
 import stat
@@ -16,10 +17,12 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from edge_agent.cli.main import main
 from edge_agent.config.site import Site, load_site
 from edge_agent.doctor import certificates, host, kept, network
+from edge_agent.doctor.bundle import write_bundle
 from edge_agent.doctor.finding import Finding, Level
 from edge_agent.statements.keys import signing_key
 from edge_agent.states.history import Changes, History
@@ -157,6 +160,31 @@ def test_certificates_are_found_wherever_the_configuration_names_them(tmp_path: 
     assert found == {str(authority.ca): Level.NOTICE, str(client): Level.WRONG}
 
 
+def test_certificates_that_a_driver_keeps_are_looked_at_once(tmp_path: Path) -> None:
+    pki = tmp_path / "pki"
+    connections = "".join(
+        f"  - {{id: c{number}, driver: opcua, endpoint: 'opc.tcp://127.0.0.1:4840/{number}', pki: pki,"
+        f" equipment: [{{id: {name}, tags: [{{id: a, node: 'ns=2;s=a'}}]}}]}}\n"
+        for number, name in enumerate("AB")
+    )
+    config = write(tmp_path, f"connections:\n{connections}")
+    (tmp_path / "register.csv").write_text("id,name,workshop\nA,冲床,甲\nB,冲床,甲\n", "utf-8")
+    where = load_site(config)
+    assert list(certificates.configured(where)) == [], "the folder is made at the first connection"
+    own, trusted = pki / "own", pki / "trusted"
+    own.mkdir(parents=True)
+    trusted.mkdir()
+    authority = Authority(tmp_path / "ca")
+    certificate, key = authority.issue("old", expired=True)
+    pem = x509.load_pem_x509_certificate(certificate.read_bytes())
+    (trusted / "machine.der").write_bytes(pem.public_bytes(Encoding.DER))
+    (trusted / "key.txt").write_bytes(key.read_bytes())
+    (finding,) = certificates.configured(where)
+    assert (finding.level, finding.about.en) == (Level.WRONG, "connection c0")
+    assert f"{trusted / 'machine.der'} has ended" in finding.text
+    assert finding.remedy == certificates.OTHERS_SOON
+
+
 @asynccontextmanager
 async def tls_server(certificate: Path, key: Path) -> AsyncIterator[int]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -186,6 +214,7 @@ def test_brokers_that_are_not_reached_or_not_trusted(tmp_path: Path) -> None:
                 f"  - {{id: strange, type: mqtt, host: localhost, port: {port}, tls: {{ca: other/ca.pem}}}}\n"
                 f"  - {{id: closed, type: mqtt, host: 127.0.0.1, port: {free_port()}}}\n"
                 "  - {id: nameless, type: mqtt, host: broker.invalid}\n"
+                f"  - {{id: plain, type: mqtt, client_id: p, host: 127.0.0.1, port: {port}}}\n"
                 f"  - {{id: db, type: influxdb, url: 'http://127.0.0.1:{port}', database: d}}\n",
             )
             found: dict[str, list[tuple[Level, str]]] = {}
@@ -198,11 +227,41 @@ def test_brokers_that_are_not_reached_or_not_trusted(tmp_path: Path) -> None:
     assert reached[0] is Level.GOOD
     assert "TLSv1.3" in reached[1]
     assert age[0] is Level.NOTICE, "it ends tomorrow"
-    for name, text in (("strange", "not trusted"), ("closed", "refused"), ("nameless", "no address")):
+    for name, text in (
+        ("strange", "not trusted"),
+        ("closed", "refused"),
+        ("nameless", "no address"),
+        ("plain", "speaks TLS"),
+        ("db", "speaks TLS"),
+    ):
         ((level, said),) = found[name]
         assert level is Level.WRONG
         assert text in said
-    assert found["db"][0][0] is Level.GOOD
+
+
+def test_a_port_without_tls_is_fine_for_who_asks_for_none_and_told_to_who_does(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)  # as a broker does that is greeted in another protocol
+        writer.close()
+
+    async def main() -> list[tuple[Level, str]]:
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            where = site(
+                tmp_path,
+                "uplinks:\n"
+                f"  - {{id: plain, type: mqtt, client_id: p, host: 127.0.0.1, port: {port}}}\n"
+                f"  - {{id: tls, type: mqtt, host: localhost, port: {port}, tls: {{ca: {authority.ca}}}}}\n",
+            )
+            return [(one.level, one.text) async for one in network.uplinks(where)]
+
+    (plain, plain_said), (tls, tls_said) = asyncio.run(main())
+    assert (plain, tls) == (Level.GOOD, Level.WRONG)
+    assert "not encrypted" in plain_said
+    assert "does not answer to TLS" in tls_said
 
 
 def test_connections_are_tried_and_failures_have_their_remedies(tmp_path: Path) -> None:
@@ -221,12 +280,14 @@ def test_connections_are_tried_and_failures_have_their_remedies(tmp_path: Path) 
 
 
 def test_no_secret_gets_into_the_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    planted = {"BROKER": "s3cret-of-broker", "HOST": "host-from-environment"}
+    planted = {"BROKER": "s3cret-of-broker", "HOST": "host-from-environment", "SHORT": "pass"}
+    planted |= {"SIGNS": 's3cret"with\\signs'}
     (tmp_path / "token").write_text("s3cret-in-file\n")
     for name, value in planted.items():
         monkeypatch.setenv(f"PLANTED_{name}", value)
     # What a service's log might say of them.
     said = "; ".join([*planted.values(), "s3cret-in-file", "http://user:s3cret-of-proxy@proxy/"])
+    said += "; user=u, password=pass; bypass"
     program = tmp_path / "bin" / "journalctl"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\necho '{said}'\n")
@@ -236,7 +297,9 @@ def test_no_secret_gets_into_the_bundle(tmp_path: Path, monkeypatch: pytest.Monk
         tmp_path,
         "uplinks:\n"
         "  - {id: region, type: mqtt, host: '${PLANTED_HOST}', username: u, password: '${PLANTED_BROKER}'}\n"
-        "  - {id: db, type: influxdb, url: 'http://127.0.0.1:1', bucket: b, org: o, token: 'file:token'}\n",
+        "  - {id: db, type: influxdb, url: 'http://127.0.0.1:1', bucket: b, org: o, token: 'file:token'}\n"
+        "  - {id: one, type: mqtt, client_id: '${PLANTED_SIGNS}', host: a.invalid, username: u,"
+        " password: '${PLANTED_SHORT}'}\n",
     )
     bundle = tmp_path / "b.zip"
     done = doctor(config, "--bundle", bundle)
@@ -246,8 +309,27 @@ def test_no_secret_gets_into_the_bundle(tmp_path: Path, monkeypatch: pytest.Monk
         everything = b"".join(archive.read(name) for name in archive.namelist()).decode()
     assert "uplinks[region].username: u" in everything
     assert "http://***@proxy/" in everything
-    for secret in (*planted.values(), "s3cret"):
-        assert secret not in everything
+    for said in (everything, done.output):
+        for secret in (*planted.values(), "s3cret"):
+            assert secret not in re.sub("password|bypass", "", said)
+    assert "password=${PLANTED_SHORT}; bypass" in everything, "no part of a word is hidden"
+
+
+def test_findings_hide_what_json_would_write_in_another_way(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text('s3cret"with\\signs')
+    where = site(
+        tmp_path,
+        "uplinks: [{id: db, type: influxdb, url: 'http://a', bucket: b, org: o, token: file:token}]\n",
+    )
+    write_bundle(tmp_path / "b.zip", where, [{"text": 's3cret"with\\signs is refused'}])
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive:
+        assert json.loads(archive.read("findings.json")) == [{"text": "file:token is refused"}]
+
+
+def test_a_bundle_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    done = doctor(write(tmp_path), "--no-connect", "--bundle", tmp_path / "no" / "b.zip")
+    assert done.exit_code == 1
+    assert "cannot be written: No such file or directory" in done.output
 
 
 def test_a_real_certificate_is_read(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ from edge_agent.cli.check import check
 from edge_agent.cli.discover import discover
 from edge_agent.cli.init import init
 from edge_agent.cli.match import match
-from edge_agent.config.shipped import shipped
+from edge_agent.cli.simulate import simulate
 from edge_agent.simulator.fleet import MODBUS_SERVERS, OPCUA_MACHINES
 from tests.simulator.process import Workshop
 
 
 def test_a_workshop_is_read_at_the_end_of_the_first_day(tmp_path: Path) -> None:
     site, found, table = tmp_path / "site", tmp_path / "found.json", tmp_path / "matched.csv"
-    demo, runner = shipped("demo"), CliRunner()
+    runner = CliRunner()
 
     def run(command: object, *arguments: object) -> str:
         result = runner.invoke(command, [str(one) for one in arguments])  # type: ignore[arg-type]  # a command
@@ -24,9 +24,19 @@ def test_a_workshop_is_read_at_the_end_of_the_first_day(tmp_path: Path) -> None:
         return result.output
 
     with Workshop() as workshop:
+        run(simulate, "--write", tmp_path)
+        assert runner.invoke(simulate, ["--write", str(tmp_path)]).exit_code == 1, "what is there stays"
         given = ("--enterprise", "91330300MA00DEM06A", "--region", "330300", "--broker", "none")
-        run(init, site, *given, "--register", demo / "register.csv", "--processes", demo / "processes.csv")
-        (site / "15-profiles.yaml").write_bytes((demo / "profiles.yaml").read_bytes())
+        run(
+            init,
+            site,
+            *given,
+            "--register",
+            tmp_path / "register.csv",
+            "--processes",
+            tmp_path / "processes.csv",
+        )
+        (tmp_path / "profiles.yaml").rename(site / "15-profiles.yaml")
         ports = [f"modbus={workshop.modbus_port}-{workshop.opcua_port - 1}", f"opcua={workshop.opcua_port}"]
         asked = ("--port", ports[0], "--port", ports[1], "--only", "modbus", "--only", "opcua")
         run(discover, "127.0.0.1", *asked, "--timeout", "400ms", "--yes", "--json", found)

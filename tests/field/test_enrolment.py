@@ -14,17 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
+from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge_agent.cli.enrol import enrol
 from edge_agent.contract.enrolment import Gateway, check_request
 from edge_agent.contract.messages import EnrolmentResponse, Event, Status, encode
 from tests.field.agent_process import AgentProcess
 from tests.field.certificates import Authority as ServerAuthority
 from tests.field.mosquitto import Mosquitto, free_port
 from tests.field.platform import Platform, Received
+from tests.field.sparkplug.host import Host
 from tests.uplinks.enrolment import authority_module, certificate_of
 
 LIMIT_S = 60.0
@@ -61,12 +64,26 @@ user {NAME}
 topic write {ROOT}/#
 topic read {ROOT}/enrol/response
 topic read {ROOT}/replay/request
+topic write spBv1.0/works/+/gw-1/#
+topic read spBv1.0/works/NCMD/gw-1
 """
 CONFIGURATION = """
 gateway: {{id: gw-1, region: "330300", enterprise: 91330300MA00DEM06A}}
 register: register.csv
 uplinks:
-  - {{id: region, type: mqtt, host: 127.0.0.1, port: {members}, tls: {{enrolled: true, ca: trusted.pem}}}}
+  - id: region
+    type: mqtt
+    host: 127.0.0.2  # where nobody is
+    port: {members}
+    fallback: [{{host: 127.0.0.1}}]
+    tls: {{enrolled: true, ca: trusted.pem}}
+  - id: scada
+    type: sparkplug
+    client_id: gw-1-scada
+    group: works
+    host: 127.0.0.1
+    port: {members}
+    tls: {{enrolled: true, ca: trusted.pem}}
 """
 
 
@@ -124,7 +141,7 @@ def running(folder: Path) -> Iterator[Scene]:
         region=folder / "region",
         folder=folder,
     )
-    lives = [timedelta(seconds=100), timedelta(days=1)]
+    lives = [timedelta(days=1), timedelta(seconds=100), timedelta(days=1)]
     issue = authority.issue
 
     def of_this_life(request: Any, now: Any) -> x509.Certificate:
@@ -150,7 +167,7 @@ class Enrolling:
     def __init__(self, scene: Scene) -> None:
         command = [sys.executable, "-m", "edge_agent", "enrol", "mqtt", str(scene.folder / "agent.yaml")]
         self._process = subprocess.Popen(
-            [*command, "--port", str(scene.newcomers)],
+            [*command, "--uplink", "region", "--port", str(scene.newcomers)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -186,6 +203,21 @@ class Enrolling:
         self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+
+def enrolled_by_file(scene: Scene, uplink: str) -> None:
+    """Its certificate, carried there and back."""
+    config, stick = str(scene.folder / "agent.yaml"), scene.folder / "stick"
+    run = CliRunner()
+    asked = run.invoke(enrol, ["request", config, "--uplink", uplink, "--output", str(stick)])
+    assert asked.exit_code == 0, asked.output
+    payload = (stick / "gw-1.request.json").read_bytes()
+    expected = scene.folder / "region" / "expected.txt"
+    expected.write_text(f"{PLACE} {check_request(payload).fingerprint}\n")
+    (stick / "gw-1.pem").write_text(scene.authority.answer(payload).certificate)
+    expected.write_text("")
+    installed = run.invoke(enrol, ["install", config, str(stick / "gw-1.pem"), "--uplink", uplink])
+    assert installed.exit_code == 0, installed.output
 
 
 def events(received: list[Received], kind: str) -> list[Event]:
@@ -227,9 +259,17 @@ def test_from_the_first_request_to_the_end_of_the_old_certificate(tmp_path: Path
         Platform(s.broker.port, f"{ROOT}/event") as platform,
         Platform(s.broker.port, f"{ROOT}/status", client_id="presence") as presence,
         Platform(s.broker.port, f"{ROOT}/enrol/request", client_id="requests") as requests,
+        Host(s.broker.port) as host,
         AgentProcess(tmp_path / "agent.yaml", tmp_path) as agent,
     ):
         assert agent.process is not None
+        # Sparkplug goes through the members' door, too.
+        enrolled_by_file(s, "scada")
+        deadline = time.monotonic() + 20
+        while not host.heard("NBIRTH"):
+            assert time.monotonic() < deadline, agent.log()
+            time.sleep(0.02)
+        assert f"as gw-1-scada (p5, c1, k30, u'{NAME}')" in s.broker.log()
         # Nobody expects it yet; what strangers answer changes nothing.
         with Enrolling(s) as enrolling:
             told = enrolling.until("fingerprint")
@@ -241,7 +281,8 @@ def test_from_the_first_request_to_the_end_of_the_old_certificate(tmp_path: Path
             for reason, payload in hostile(s, checked.message.id, checked.csr).items():
                 s.serving.publish(f"{ROOT}/enrol/response", payload, qos=1)
                 assert "of no use" in enrolling.until(reason)
-            assert [one.name for one in s.identity.parent.iterdir()] == ["region.next.key"]
+            assert {one.name for one in s.identity.parent.iterdir()} == {"region.next.key", "scada.pem"}
+            assert "no connection to 127.0.0.2" in "".join(enrolling.lines), "the second broker was asked"
             assert enrolling.ended(signal.SIGINT) == 130
             assert "Stopped" in enrolling.lines[-1]
         assert "no certificate yet" in agent.log()
@@ -266,7 +307,7 @@ def test_from_the_first_request_to_the_end_of_the_old_certificate(tmp_path: Path
         assert renewed.subject == "region"
         assert renewed.detail["ends"] == round(now.not_valid_after_utc.timestamp() * 1000)
         assert before.public_key() != now.public_key(), "with a new key"
-        assert [one.name for one in s.identity.parent.iterdir()] == ["region.pem"]
+        assert {one.name for one in s.identity.parent.iterdir()} == {"region.pem", "scada.pem"}
         assert s.identity.stat().st_mode & 0o777 == 0o600
         assert len(events(received, "uplink_down")) == 1, "told once, kept, and delivered"
 

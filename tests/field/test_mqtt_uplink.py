@@ -16,10 +16,17 @@ from edge_agent.journal.store import Record
 from edge_agent.model.clock import CLOCK
 from edge_agent.uplinks import uplink as module
 from edge_agent.uplinks.mqtt import MqttUplink
+from edge_agent.uplinks.mqtt_failures import (
+    MAY_NEED_CERTIFICATE,
+    MAY_NEED_NO_TLS,
+    MAY_NEED_TLS,
+    MAY_REFUSE_CERTIFICATE,
+    NOTHING_SAID,
+)
 from edge_agent.uplinks.uplink import UplinkState
 from tests.field.certificates import Authority
 from tests.field.delivery import Delivery
-from tests.field.mosquitto import Mosquitto
+from tests.field.mosquitto import Mosquitto, free_port
 from tests.field.platform import Platform
 
 ROOT = "fta/v1/330300/91330300MA00DEM06A/gw-test"
@@ -228,3 +235,36 @@ class TestTls:
                 assert bench.journal.depth("region") == 1
 
             bench.run(work)
+
+    # paho leaves the socket of a failed handshake to the garbage collector.
+    @pytest.mark.filterwarnings("ignore:Exception ignored in. <s:pytest.PytestUnraisableExceptionWarning")
+    def test_whoever_speaks_tls_to_the_wrong_port_or_not_to_the_right_one_is_told_so(
+        self, tmp_path: Path
+    ) -> None:
+        authority = Authority(tmp_path / "authority")
+        certificate, key = authority.issue("server")
+        open_to_all, members = free_port(), free_port()
+        files = f"cafile {authority.ca}\ncertfile {certificate}\nkeyfile {key}\n"
+        doors = f"listener {open_to_all} 127.0.0.1\n{files}"
+        doors += f"listener {members} 127.0.0.1\n{files}require_certificate true\n"
+        cases: list[tuple[int, dict[str, Any], str]] = [
+            (open_to_all, {}, MAY_NEED_TLS),
+            (open_to_all, {"path": "/mqtt"}, MAY_NEED_TLS),
+            (members, {"tls": TlsOptions(ca=authority.ca)}, MAY_NEED_CERTIFICATE),
+            (members, {"tls": self.options(authority, Authority(tmp_path / "no"))}, MAY_REFUSE_CERTIFICATE),
+        ]
+        with Mosquitto(tmp_path / "broker", doors) as broker:
+            cases.append((broker.port, {"tls": TlsOptions(ca=authority.ca)}, MAY_NEED_NO_TLS))
+            for number, (port, options, why) in enumerate(cases):
+                (tmp_path / str(number)).mkdir()
+                assert why in self.told_of(Bench(tmp_path / str(number), port, **options))
+
+    def told_of(self, bench: Bench) -> str:
+        """What is told of the first attempt."""
+
+        async def work() -> None:
+            await bench.until(lambda: bool(bench.told))
+
+        bench.run(work)
+        assert NOTHING_SAID not in bench.told[0][1]
+        return bench.told[0][1]

@@ -6,9 +6,15 @@ from pathlib import Path
 
 from tests.drivers.modbus.harness import ModbusHarness
 from tests.field.agent_process import AgentProcess
-from tests.field.mosquitto import Mosquitto
+from tests.field.certificates import Authority
+from tests.field.mosquitto import Mosquitto, free_port
 from tests.field.platform import Platform
 from tests.field.test_reload import CONFIGURATION
+
+CELL = """\
+  - {{{{id: cell, driver: opcua, endpoint: "opc.tcp://127.0.0.1:{port}", pki: pki, timeout: 1s,
+      equipment: [{{{{id: C, tags: [{{{{id: a, node: "ns=2;s=a"}}}}]}}}}]}}}}
+"""
 
 
 async def until(log: AgentProcess, text: str) -> None:
@@ -28,14 +34,20 @@ def test_a_shadow_run_reads_and_reports_and_sends_nothing(tmp_path: Path) -> Non
             with Mosquitto(tmp_path / "broker") as broker, Platform(broker.port) as platform:
                 (tmp_path / "register.csv").write_text("id,name,workshop\nA,冲床,甲\nB,冲床,甲\nC,车床,甲\n")
                 configuration = tmp_path / "agent.yaml"
-                configuration.write_text(CONFIGURATION.format(modbus=device.port, mqtt=broker.port))
+                cell = CELL.format(port=free_port())
+                text = CONFIGURATION.replace("uplinks:\n", f"{cell}uplinks:\n")
+                configuration.write_text(text.format(modbus=device.port, mqtt=broker.port))
+                (tmp_path / "pki" / "trusted").mkdir(parents=True)
+                Authority(tmp_path / "ca").issue("cell", expired=True)[0].rename(
+                    tmp_path / "pki/trusted/c.pem"
+                )
                 with AgentProcess(configuration, tmp_path, "--shadow") as agent:
                     await until(agent, "gateway gw-1:")
                     # A reload does not bring back the uplinks.
                     configuration.write_text(configuration.read_text() + "states: {stale_after: 5}\n")
                     assert agent.process is not None
                     agent.process.send_signal(signal.SIGHUP)
-                    await until(agent, "configuration changed: connections: ~left ~right; states")
+                    await until(agent, "configuration changed: connections: ~cell ~left ~right; states")
                     before = device.requests
                     async with asyncio.timeout(15):
                         while device.requests < before + 4:
@@ -48,8 +60,10 @@ def test_a_shadow_run_reads_and_reports_and_sends_nothing(tmp_path: Path) -> Non
 
     log = asyncio.run(main())
     _, _, report = log.partition("Shadow run:")
-    assert "C (not_connected)" in report.partition("Nothing came from:")[2].partition("\n")[0]
+    assert "C (unreachable)" in report.partition("Nothing came from:")[2].partition("\n")[0]
     lines = {line.split()[0]: line for line in report.splitlines() if line.strip()}
     assert "live" in lines["A"]
     assert lines["left"].split()[1:3] == ["1", "0"], "opened once since the reload, without a failure"
+    assert "connection cell: " in report
+    assert "pki/trusted/c.pem has ended on " in report
     assert {one.name for one in (tmp_path / "data").iterdir()} == {"shadow"}

@@ -172,6 +172,8 @@ def _plain(error: Exception) -> str:
         return str(reason.__cause__)
     if isinstance(reason, exceptions.TimeoutError):
         return "no answer within the time limit"
+    if isinstance(reason, exceptions.ProtocolError):
+        return "it hangs up without an answer 对方未应答就断开; check whether url has to say http or https"
     return str(reason)
 
 

@@ -20,10 +20,11 @@ from drivers.opcua import pki as pki_module
 from drivers.opcua import secure
 from drivers.opcua.certificates import Certificate, private_key, self_signed, today
 from drivers.opcua.commands import opcua
-from drivers.opcua.options import ServerAccess
+from drivers.opcua.driver import OpcuaDriver
+from drivers.opcua.options import OpcuaConnection, ServerAccess
 from drivers.opcua.pki import Pki, default_folder
 from drivers.opcua.secure import OwnCertificateRefused, SecureWay
-from drivers.opcua.verification import verify
+from drivers.opcua.verification import used, verify
 from edge_agent.driver import ConnectionFailed
 from edge_agent.model.state import UnknownCause
 from tests.drivers.opcua.conftest import StartServer
@@ -336,3 +337,38 @@ def _line(text: str, start: str) -> str:
     lines: Sequence[str] = [line for line in text.splitlines() if line.strip().startswith(start)]
     (line,) = lines
     return line
+
+
+def test_certificates_in_use_are_own_ones_that_serve_the_servers_newest_and_those_of_nobody_knows(
+    tmp_path: Path,
+) -> None:
+    pki, two = Pki(tmp_path), ["opc.tcp://127.0.0.1:4840/path", "opc.tcp://second:4841"]
+    assert used(pki, two) == []
+    assert not list(tmp_path.iterdir()), "looking makes none"
+    (own,) = pki.own()
+    ends = {"old": 20, "new": 300, "second": 30, "another": 5}
+    issued = {name: issue(name, days=(-1, days)) for name, days in ends.items()}
+    for name, where in (
+        ("old", "127.0.0.1:4840"),
+        ("new", "127.0.0.1:4840"),
+        ("second", "second:4841"),
+        ("another", "elsewhere:4840"),
+    ):
+        pki.set_aside(issued[name].parsed, where)
+        pki.accept(issued[name].parsed.thumbprint)
+    by_hand, authority = issue("by-hand"), issue("authority", authority=True)
+    (tmp_path / "trusted" / "by-hand.der").write_bytes(by_hand.der)
+    (tmp_path / "authorities").mkdir()
+    (tmp_path / "authorities" / "works.der").write_bytes(authority.der)
+    found = {Certificate.parse(one.path.read_bytes()): one.own for one in used(pki, two)}
+    theirs = (issued["new"], issued["second"], by_hand, authority)
+    assert found == {own.certificate: True, **{one.parsed: False for one in theirs}}
+
+
+def test_who_uses_no_security_depends_on_no_certificate(tmp_path: Path) -> None:
+    Pki(tmp_path).own()
+    equipment = ({"id": "A", "tags": ({"id": "a", "node": "ns=2;s=a"},)},)
+    given = {"id": "c", "driver": "opcua", "endpoint": ENDPOINT, "pki": tmp_path, "equipment": equipment}
+    for security, count in (("strongest", 1), ("none", 0)):
+        options = OpcuaConnection.model_validate({**given, "security": security})
+        assert len(OpcuaDriver(options, []).certificates()) == count
