@@ -5,7 +5,8 @@ from dataclasses import astuple, dataclass
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from edge_agent.acquisition.link import EvidenceHour, LinkTracker
+from edge_agent.acquisition.evidence import Evidence, EvidenceHour
+from edge_agent.acquisition.link import LinkTracker
 from edge_agent.config.site import Site, counting, stale_after_ms
 from edge_agent.contract import messages
 from edge_agent.contract.topics import RecordClass
@@ -56,7 +57,7 @@ class EquipmentView:
 class Kept:
     """What the history has that machines go on from."""
 
-    evidence: Sequence[EvidenceHour]
+    evidence: Mapping[str, Evidence]
     counters: Sequence[CounterRow]
     production: Sequence[SeenRow]
     days: Mapping[str, Columns]
@@ -66,7 +67,7 @@ class Kept:
     def read(cls, history: History, equipment: Iterable[str], day_ms: int, now_ms: int) -> "Kept":
         """`equipment`: those whose day is wanted, since `day_ms`. Raises sqlite3.Error."""
         return cls(
-            [EvidenceHour(*row) for row in history.evidence(now_ms - EVIDENCE_KEEP_MS)],
+            Evidence.of(EvidenceHour(*row) for row in history.evidence(now_ms - EVIDENCE_KEEP_MS)),
             history.counters(),
             history.production_counters(),
             {name: history.columns(name, day_ms, now_ms) for name in equipment},
@@ -324,7 +325,7 @@ class Machines:
             return False
         # Totals and what was counted of them go together, or a piece would be counted twice or not at all.
         counters, production = self._counters.take_changed(), self._production.take_changed()
-        evidence = map(astuple, self.links.take_changed())
+        evidence = map(astuple, self.links.take_changed(now))
         saved = await self._keeper.save(evidence, counters, now, production)
         if not saved:
             self._counters.not_kept(counters)

@@ -38,7 +38,7 @@ def test_a_failed_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
     asyncio.run(life())
     assert keeper.history.intervals(0, 100) == [Interval("A", 0, 10, RUNNING)]
-    assert keeper.history.evidence(0) == [("A", 0, 1, 5, 0), ("A", 3_600_000, 7, 3_600_007, 1)]
+    assert list(keeper.history.evidence(0)) == [("A", 0, 1, 5, 0), ("A", 3_600_000, 7, 3_600_007, 1)]
     keeper.close()
 
 

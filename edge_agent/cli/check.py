@@ -240,7 +240,7 @@ def _asked_for(site: Site, definition: Definition) -> bool:
 
 def _without_rate(site: Site) -> list[tuple[Definition, str]]:
     """The definitions that give no rate whatever the machines do, and why: nothing to divide by above all."""
-    nothing_proved = LinkTracker({}, [], 0)
+    nothing_proved = LinkTracker({}, {}, 0)
     states = dict.fromkeys(site.register.by_id, MachineState.UNKNOWN)
     zone, now = ZoneInfo(site.gateway.timezone), CLOCK.now_ms()
     found = []

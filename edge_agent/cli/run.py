@@ -21,7 +21,7 @@ from edge_agent.config.site import Site, load_site
 from edge_agent.journal.cipher import JournalKeyError
 from edge_agent.journal.lock import DataDirBusyError
 from edge_agent.journal.store import JournalFormatError
-from edge_agent.memory import settle
+from edge_agent.memory import settle, share_one_heap
 from edge_agent.statements.keys import KeyFileError
 
 log = logging.getLogger("edge_agent")
@@ -131,6 +131,7 @@ def run(config: Path, log_level: str, shadow: bool) -> None:
 
     Exit status: 0 stopped, 1 cannot start or failed, 2 wrong configuration.
     """
+    share_one_heap()
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )

@@ -1,13 +1,12 @@
 """What was connected when: how long readings counted as live, and which tags there were."""
 
-import sqlite3
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from edge_agent.states.history_file import open_read_only
+from edge_agent.states.history_file import open_beside, open_read_only
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS connected (
@@ -29,8 +28,7 @@ class ConnectedVersions:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """With `read_only` nothing is written, and the file may be that of a running agent."""
-        self._db = open_read_only(path) if read_only else sqlite3.connect(path)
-        self._db.isolation_level = None
+        self._db = open_read_only(path) if read_only else open_beside(path)
         if not read_only:
             self._db.executescript(_SCHEMA)
 

@@ -1,6 +1,5 @@
 """Which register was in force when: a figure for March is counted on March's register."""
 
-import sqlite3
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.model.equipment import Equipment, Process, Register
-from edge_agent.states.history_file import BUSY_S, open_read_only
+from edge_agent.states.history_file import open_beside, open_read_only
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS registers (
@@ -55,8 +54,7 @@ class RegisterVersions:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """With `read_only` nothing is written, and the file may be that of a running agent."""
-        self._db = open_read_only(path) if read_only else sqlite3.connect(path, timeout=BUSY_S)
-        self._db.isolation_level = None
+        self._db = open_read_only(path) if read_only else open_beside(path)
         if not read_only:
             self._db.executescript(_SCHEMA)
 

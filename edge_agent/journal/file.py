@@ -60,6 +60,8 @@ FORMAT = 2
 """In `user_version`. 1 had a row for each record; it becomes this one when it is opened. 0 is a new file."""
 ENCRYPTED_FORMAT = 3
 """The same with the content of runs encrypted, with the key whose id is in `application_id`."""
+CACHE_KB = 512
+"""Of 2,000 that SQLite would fill as the file grows: what is written and read at once has room."""
 PAGE_BYTES = 1024
 """A transaction writes whole pages, and most touch few bytes of each: small ones are less for the card."""
 GAPS_KEPT = 1000
@@ -84,6 +86,7 @@ def open_file(path: Path, now_ms: int, cipher: Cipher) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         found = _checked(db, path, cipher)
+        db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; one that is there keeps its own
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")

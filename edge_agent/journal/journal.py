@@ -267,12 +267,12 @@ class Journal:
 
     async def _commit(self, *, final: bool = False) -> bool:
         due = final or time.monotonic() - self._synced_at >= SYNC_S
-        # Cursor moves are worth no write of their own before a sync is due: forgetting one costs a
-        # repeat with the same number, never a loss.
-        acked = {n: seq for n, seq in self._taken.items() if due and seq > self._saved[n]}
         group, self._pending = self._pending, deque()
         size, self._pending_bytes = self._pending_bytes, 0
         sync = due or any(record.record_class is not RecordClass.READINGS for record in group)
+        # Cursor moves go with what is synced, and are worth no write of their own before a sync is due:
+        # forgetting one costs a repeat with the same number, never a loss.
+        acked = {n: seq for n, seq in self._taken.items() if sync and seq > self._saved[n]}
         if not group and not (due and self._unsynced):
             return True
         loop = asyncio.get_running_loop()

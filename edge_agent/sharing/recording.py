@@ -11,7 +11,7 @@ from edge_agent.keeping import HistoryKeeper
 from edge_agent.model.batch import Batch, Value
 from edge_agent.model.state import MachineState, UnknownCause
 from edge_agent.sharing.holds import Hold, Nobody
-from edge_agent.states.history_file import open_read_only
+from edge_agent.states.history_file import open_beside, open_read_only
 from edge_agent.states.tracker import Interval
 from edge_agent.transaction import all_or_nothing
 
@@ -52,8 +52,7 @@ class SessionStore:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """With `read_only` nothing is written, and the file may be that of a running agent."""
         # The agent calls from the history's thread, but always one call at a time.
-        self._db = open_read_only(path) if read_only else sqlite3.connect(path, check_same_thread=False)
-        self._db.isolation_level = None
+        self._db = open_read_only(path) if read_only else open_beside(path)
         if not read_only:
             self._db.executescript(_SCHEMA)
         table = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'sessions'").fetchone()

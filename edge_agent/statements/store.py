@@ -13,7 +13,7 @@ from edge_agent import __version__
 from edge_agent.contract.canonical import canonical, canonical_object, members_of
 from edge_agent.model.clock import CLOCK
 from edge_agent.statements.keys import SigningKey
-from edge_agent.states.history_file import BUSY_S, CACHE, open_read_only
+from edge_agent.states.history_file import open_beside, open_read_only
 from edge_agent.transaction import all_or_nothing
 
 _SCHEMA = """
@@ -167,9 +167,8 @@ class StatementStore(StatementArchive):
     def __init__(self, path: Path, key: SigningKey) -> None:
         """`path` is the history file; it is made if there is none."""
         self._key = key
-        self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        self._db = open_beside(path)
         try:
-            self._db.execute(CACHE)
             self._db.execute("PRAGMA journal_mode = WAL")
             # A number that has been sent must not come again after a power cut.
             self._db.execute("PRAGMA synchronous = FULL")

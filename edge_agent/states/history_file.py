@@ -103,7 +103,10 @@ BUSY_S = 30.0
 PAGES = "PRAGMA page_size = 1024"
 """Of a new file: every few seconds some bytes change in each of several pages, and whole ones are written."""
 CACHE = "PRAGMA cache_size = -512"
-"""kB of a connection in place of 2,000: an agent has ten or so to the file, and each would fill its own."""
+"""kB of the connection that writes every second, in place of 2,000: what it changes at once has room."""
+SMALL_CACHE = "PRAGMA cache_size = -64"
+"""Of each other connection: an agent has some all the time, each would fill its own as the file grows, and
+what they read the system has in its own cache."""
 
 
 def open_history(path: Path) -> sqlite3.Connection:
@@ -134,6 +137,20 @@ def open_history(path: Path) -> sqlite3.Connection:
     return db
 
 
+def open_beside(path: Path) -> sqlite3.Connection:
+    """To read and write tables that are not of this room, beside the connection of `open_history`.
+
+    From one thread at a time. Raises sqlite3.Error.
+    """
+    db = sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute(SMALL_CACHE)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
 def _columns(db: sqlite3.Connection, table: str) -> set[str]:
     return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
 
@@ -150,7 +167,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
         _check_format(db, path)
-        db.execute(CACHE)
+        db.execute(SMALL_CACHE)
     except BaseException:
         db.close()
         raise

@@ -152,16 +152,14 @@ class HistoryReader:
         )
         return [Amendment(*row) for row in rows]
 
-    def evidence(self, from_ms: int) -> list[EvidenceRow]:
-        """Evidence of all hours with a good reading since `from_ms`."""
-        rows: list[EvidenceRow] = []
+    def evidence(self, from_ms: int) -> Iterator[EvidenceRow]:
+        """Evidence of all hours with a good reading since `from_ms`; of each equipment in order."""
         for equipment in self._names("evidence"):
-            rows += self._db.execute(
+            yield from self._db.execute(
                 "SELECT equipment, hour_ms, good_readings, last_good_ms, minutes FROM evidence"
-                " WHERE equipment = ? AND hour_ms > ? AND last_good_ms >= ?",
+                " WHERE equipment = ? AND hour_ms > ? AND last_good_ms >= ? ORDER BY hour_ms",
                 (equipment, from_ms - HOUR_MS, from_ms),
             )
-        return rows
 
     def evidence_of(self, equipment: str, from_ms: int, to_ms: int) -> list[EvidenceRow]:
         """Evidence of one equipment of the clock hours (UTC) that overlap [from_ms, to_ms), in order."""

@@ -1,6 +1,7 @@
 import pytest
 
-from edge_agent.acquisition.link import EvidenceHour, LinkTracker
+from edge_agent.acquisition.evidence import Evidence, EvidenceHour
+from edge_agent.acquisition.link import LinkTracker
 from edge_agent.model.batch import Batch
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.minutes import HOUR_MS
@@ -12,7 +13,7 @@ KEEP_MS = 31 * 24 * HOUR_MS
 
 @pytest.fixture
 def links() -> LinkTracker:
-    return LinkTracker({"A": 3000}, [], KEEP_MS)
+    return LinkTracker({"A": 3000}, {}, KEEP_MS)
 
 
 def good(time_ms: int, count: int = 2) -> Batch:
@@ -66,14 +67,14 @@ def test_evidence_is_kept_by_the_hour_and_survives_a_restart(links: LinkTracker)
     links.opened(["A"])
     links.batch(good(T0))
     links.batch(good(T0 + HOUR_MS, 5))
-    changed = links.take_changed()
+    changed = links.take_changed(T0 + HOUR_MS)
     assert sorted((h.hour_ms, h.good_readings) for h in changed) == [
         (500_000 * HOUR_MS, 2),
         (500_001 * HOUR_MS, 5),
     ]
-    assert links.take_changed() == []
+    assert links.take_changed(T0 + HOUR_MS) == []
 
-    again = LinkTracker({"A": 3000}, changed, KEEP_MS)
+    again = LinkTracker({"A": 3000}, Evidence.of(changed), KEEP_MS)
     assert again.level("A", T0 + HOUR_MS) is LinkLevel.REGISTERED, "evidence of the past is no connection"
     assert again.good_readings("A", T0) == 7
     assert again.good_readings("A", T0 + 1) == 5
@@ -81,9 +82,24 @@ def test_evidence_is_kept_by_the_hour_and_survives_a_restart(links: LinkTracker)
 
 
 def test_old_evidence_is_forgotten() -> None:
-    links = LinkTracker({"A": 3000}, [EvidenceHour("A", T0 - KEEP_MS - 3 * HOUR_MS, 9, 1)], KEEP_MS)
+    known = Evidence.of([EvidenceHour("A", T0 // HOUR_MS * HOUR_MS, 9, T0)])
+    links = LinkTracker({"A": 3000}, known, KEEP_MS)
+    links.opened(["A"])
+    links.batch(good(T0 + KEEP_MS))
+    links.take_changed(T0 + KEEP_MS)
+    assert links.good_readings("A", 0) == 11, "its last hour counts in part"
+    links.take_changed(T0 + KEEP_MS + HOUR_MS)
+    assert links.good_readings("A", 0) == 2
+    assert links.last_good_ms("A") == T0 + KEEP_MS
+
+
+def test_what_is_too_old_all_at_once_is_handed_over_first(links: LinkTracker) -> None:
+    """A gateway without a clock of its own begins in the past, until somebody tells it the time."""
     links.opened(["A"])
     links.batch(good(T0))
+    links.batch(good(T0 + 2 * KEEP_MS))
+    changed = links.take_changed(T0 + 2 * KEEP_MS)
+    assert sorted(hour.last_good_ms for hour in changed) == [T0, T0 + 2 * KEEP_MS]
     assert links.good_readings("A", 0) == 2
 
 
@@ -122,9 +138,9 @@ def test_minutes_that_are_proved(links: LinkTracker, readings: str, minutes: set
     assert links.proved_minutes("A", whole_hour) == len(minutes), why
     for minute in range(60):
         assert links.proved_minutes("A", {hour_ms: 1 << minute}) == (minute in minutes)
-    (hour,) = links.take_changed()
+    (hour,) = links.take_changed(hour_ms)
     assert {minute for minute in range(60) if hour.minutes >> minute & 1} == minutes
-    again = LinkTracker({"A": 3000}, [hour], KEEP_MS)
+    again = LinkTracker({"A": 3000}, Evidence.of([hour]), KEEP_MS)
     assert again.proved_minutes("A", whole_hour) == len(minutes), "it survives a restart"
 
 
@@ -136,7 +152,7 @@ def test_bad_readings_prove_no_minutes_and_a_restart_begins_anew(links: LinkTrac
         links.batch(Batch("A", hour_ms + 1000 * second, ["t"], [1], flaws))
     assert links.proved_minutes("A", {hour_ms: 0b11}) == 1
     assert links.proved_minutes("B", {hour_ms: 0b11}) == 0
-    again = LinkTracker({"A": 3000}, links.take_changed(), KEEP_MS)
+    again = LinkTracker({"A": 3000}, Evidence.of(links.take_changed(hour_ms)), KEEP_MS)
     again.opened(["A"])
     for second in range(61, 241):
         again.batch(good(hour_ms + 1000 * second))
@@ -146,7 +162,7 @@ def test_bad_readings_prove_no_minutes_and_a_restart_begins_anew(links: LinkTrac
 
 def test_a_slow_machine_proves_hours_in_which_nothing_came() -> None:
     limit_ms = 3 * HOUR_MS
-    links = LinkTracker({"A": limit_ms}, [], KEEP_MS)
+    links = LinkTracker({"A": limit_ms}, {}, KEEP_MS)
     links.opened(["A"])
     begin = 500_000 * HOUR_MS
     links.batch(good(begin + 30 * 60_000, 1))
@@ -154,7 +170,7 @@ def test_a_slow_machine_proves_hours_in_which_nothing_came() -> None:
     whole = {begin + n * HOUR_MS: 2**60 - 1 for n in range(4)}
     assert links.proved_minutes("A", whole) == 180
     assert links.good_readings("A", begin) == 2, "no reading is made up for the hours between"
-    changed = {hour.hour_ms: hour for hour in links.take_changed()}
+    changed = {hour.hour_ms: hour for hour in links.take_changed(begin)}
     assert changed.keys() == whole.keys()
     assert [changed[hour_ms].good_readings for hour_ms in sorted(changed)] == [1, 0, 0, 1]
 

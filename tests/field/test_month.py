@@ -14,7 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edge_agent.acquisition.link import EvidenceHour, LinkTracker
+from edge_agent.acquisition.evidence import Evidence, EvidenceHour
+from edge_agent.acquisition.link import LinkTracker
 from edge_agent.config.definitions import known_definitions
 from edge_agent.contract import messages
 from edge_agent.indicators.accounts_due import AccountsDue, all_series
@@ -145,7 +146,7 @@ class Gateway:
         for one in REGISTER.equipment:
             self.tracker.add(one.id, RULES, STALE_MS, GATEWAY_DOWN, since)
             self.today.count(one.id, self.history.columns(one.id, self.today.from_ms, since), since)
-        known = [EvidenceHour(*row) for row in self.history.evidence(MONTH.from_ms)]
+        known = Evidence.of(EvidenceHour(*row) for row in self.history.evidence(MONTH.from_ms))
         self.links = LinkTracker({"M1": STALE_MS, "M2": STALE_MS}, known, 31 * 86_400_000)
         self.links.opened(["M1", "M2"])
         self.due = AccountsDue(self.history, all_series(ZONE, ["M1", "M2", "M3"], CALENDARS))
@@ -176,7 +177,8 @@ class Gateway:
 
     def save(self) -> None:
         intervals, self.pending = self.pending, []
-        self.history.save(Changes(self.now_ms, intervals, [*map(astuple, self.links.take_changed())]))
+        evidence = map(astuple, self.links.take_changed(self.now_ms))
+        self.history.save(Changes(self.now_ms, intervals, [*evidence]))
 
     def account(self) -> None:
         """What the agent does every few seconds: accounts of what is over, and of what was amended."""

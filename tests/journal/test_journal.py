@@ -86,6 +86,25 @@ def test_cursor_moves_reach_the_disk_without_new_records(
     run(work())
 
 
+def test_cursor_moves_go_with_what_is_synced(tmp_path: Path) -> None:
+    """Where a state or an event comes every second there is never a second without a sync."""
+
+    async def work() -> None:
+        journal = Journal(tmp_path / "j.db", {"a": ALL})
+        journal.start()
+        for seq in range(1, 4):
+            journal.append(Record(RecordClass.STATES, "M1", b"{}"))
+            await journal.flush()
+            assert journal._saved["a"] == seq - 1
+            journal.acknowledge("a", seq)
+        other = Journal(tmp_path / "j.db", {"a": ALL})  # as after a kill: nothing was closed
+        assert other.acknowledged("a") == 2
+        await other.close()
+        await journal.close()
+
+    run(work())
+
+
 def test_a_refusing_disk_loses_nothing_and_recovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_S", 0.01)
 

@@ -50,7 +50,7 @@ def test_evidence_is_overwritten_by_hour_and_read_by_time(tmp_path: Path) -> Non
     history.save(Changes(100, evidence=[("A", 0, 5, 100, 0b11), ("B", 0, 1, 50, 0)]))
     history.save(Changes(200, evidence=[("A", 0, 9, 200, ALL_MINUTES)]))
     assert sorted(history.evidence(0)) == [("A", 0, 9, 200, ALL_MINUTES), ("B", 0, 1, 50, 0)]
-    assert history.evidence(200) == [("A", 0, 9, 200, ALL_MINUTES)]
+    assert list(history.evidence(200)) == [("A", 0, 9, 200, ALL_MINUTES)]
     history.close()
 
 
@@ -66,11 +66,11 @@ def test_evidence_of_a_file_without_minutes_proves_none(tmp_path: Path) -> None:
     old.close()
     for _ in range(2):
         history = History(tmp_path / "h.db")
-        assert history.evidence(0) == [("A", 0, 5, 100, 0)]
+        assert list(history.evidence(0)) == [("A", 0, 5, 100, 0)]
         history.close()
     history = History(tmp_path / "h.db")
     history.save(Changes(200, evidence=[("A", 0, 9, 200, ALL_MINUTES)]))
-    assert history.evidence(0) == [("A", 0, 9, 200, ALL_MINUTES)]
+    assert list(history.evidence(0)) == [("A", 0, 9, 200, ALL_MINUTES)]
     history.close()
 
 

@@ -242,7 +242,7 @@ def test_a_file_without_packs_is_taken_over(tmp_path: Path) -> None:
         assert history.intervals(0, NEVER) == life
         assert pack_all(history) == 1
         assert history.intervals(0, NEVER) == life
-        assert history.evidence(0) == [("A", 0, 7, 9, 0)]
+        assert list(history.evidence(0)) == [("A", 0, 7, 9, 0)]
         assert history.accounted("hour") == 3_600_000
     with closing(open_read_only(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (FORMAT,)
@@ -313,4 +313,4 @@ def test_evidence_is_found_by_its_time(day: int) -> None:
         ]
         history.save(Changes(0, evidence=lines))
         from_ms = day * 3_600_000 + 5
-        assert history.evidence(from_ms) == [line for line in lines if line[3] >= from_ms]
+        assert list(history.evidence(from_ms)) == [line for line in lines if line[3] >= from_ms]
