@@ -108,7 +108,8 @@ class Days:
         """What was saved, of uplinks whose newest number in the file is that of `last`: where it is not,
         an agent that knows no digests has given numbers since. Raises sqlite3.Error."""
         self.now = {}
-        for name, content in db.execute("SELECT * FROM days"):
+        # By the index, so that damage to it shows now and not in a transaction.
+        for name, content in db.execute("SELECT * FROM days WHERE uplink >= ''"):
             try:
                 day = msgspec.json.decode(zlib.decompress(self._cipher.open(content)), type=Day)
             except (DamagedRunError, zlib.error, msgspec.MsgspecError, TypeError):

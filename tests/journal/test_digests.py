@@ -172,3 +172,26 @@ def test_a_count_that_is_not_of_what_was_numbered_last_is_not_gone_on_with(tmp_p
         (digest,) = life.digests(uplink)
         assert (digest.first, digest.last) == (3, 3)
     life.store.close()
+
+
+def test_damage_to_what_was_counted_is_found_when_the_file_is_opened(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.add(RecordClass.EVENTS, RecordClass.READINGS)
+    path = tmp_path / "journal.db"
+    life.store.close()
+    with closing(sqlite3.connect(path)) as db:
+        pages = [row[0] for row in db.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'days'")]
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    assert len(pages) == 2, "the table and its index"
+    sound = path.read_bytes()
+    for number in pages:
+        damaged = bytearray(sound)
+        damaged[(number - 1) * size : number * size] = b"\xa5" * size
+        path.write_bytes(damaged)
+        life.open()
+        life.add(RecordClass.EVENTS)
+        assert life.store.cursors["plant"].last_seq > 2, "no number is given again"
+        life.store.close()
+        assert list(tmp_path.glob("journal.db.damaged-*"))
+        for aside in tmp_path.glob("journal.db.damaged-*"):
+            aside.unlink()
