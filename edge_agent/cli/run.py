@@ -18,16 +18,23 @@ from edge_agent.cli.service import Notifier, Watching
 from edge_agent.cli.signals import on_hangup, stop_on_signal
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
-from edge_agent.journal.cipher import JournalKeyError
+from edge_agent.journal.cipher import JournalKeyError, JournalKeyUnreadError
 from edge_agent.journal.lock import DataDirBusyError
 from edge_agent.journal.store import JournalFormatError
 from edge_agent.memory import settle, share_one_heap
 from edge_agent.statements.keys import KeyFileError
+from edge_agent.states.history_file import HistoryFormatError
 
 log = logging.getLogger("edge_agent")
 
-EXIT_CONFIG = 2
 EXIT_FAILED = 1
+EXIT_CONFIG = 2
+EXIT_UNUSABLE = 78
+"""EX_CONFIG of sysexits. Waiting heals neither this nor EXIT_CONFIG: the service is not tried again."""
+
+_LASTING = (HistoryFormatError, JournalFormatError, JournalKeyError, KeyFileError)
+"""Why the agent cannot start until somebody comes. All else may pass: another agent, a full disk."""
+
 ROOM = 1_000_000
 """Bytes without which the agent's files cannot be opened."""
 
@@ -42,7 +49,7 @@ def load_or_exit(path: Path) -> Site:
 
 
 def make_or_exit(site: Site, *, shadow: bool = False) -> Agent:
-    """The agent, or the reason why it cannot start on standard error and exit status 1."""
+    """The agent, or the reason why it cannot start on standard error; exit status 78 if that lasts, or 1."""
     try:
         return Agent(site, shadow=shadow)
     except (
@@ -54,7 +61,8 @@ def make_or_exit(site: Site, *, shadow: bool = False) -> Agent:
         OSError,
     ) as error:
         click.echo(f"edge-agent cannot start: {_why(error, site.data_dir)}", err=True)
-        sys.exit(EXIT_FAILED)
+        lasts = isinstance(error, _LASTING) and not isinstance(error, JournalKeyUnreadError)
+        sys.exit(EXIT_UNUSABLE if lasts else EXIT_FAILED)
 
 
 def _why(error: Exception, folder: Path) -> str:
@@ -129,7 +137,8 @@ def run(config: Path, log_level: str, shadow: bool) -> None:
 
     SIGHUP (systemctl reload) takes over what was changed in CONFIG; a wrong one changes nothing.
 
-    Exit status: 0 stopped, 1 cannot start or failed, 2 wrong configuration.
+    Exit status: 0 stopped, 1 cannot start now or failed, 2 wrong configuration, 78 the data is of a newer
+    version, or a key is damaged or not the right one.
     """
     share_one_heap()
     logging.basicConfig(

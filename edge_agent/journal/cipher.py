@@ -21,6 +21,10 @@ class JournalKeyError(Exception):
     """The key cannot be read, or it is not the one that the journal was encrypted with."""
 
 
+class JournalKeyUnreadError(JournalKeyError):
+    """The key's file cannot be read now: it may come with a medium that is not there yet."""
+
+
 class Cipher(Protocol):
     @property
     def key_id(self) -> int:
@@ -82,12 +86,12 @@ def cipher_of(key_file: Path | None) -> Cipher:
     try:
         text = key_file.read_bytes()
     except FileNotFoundError as error:
-        raise JournalKeyError(
+        raise JournalKeyUnreadError(
             f"日志队列密钥不存在 the journal's key is not there: {key_file}. Put the file back."
             f" If this gateway has no key yet, make one: edge-agent journal key {key_file}"
         ) from error
     except OSError as error:
-        raise JournalKeyError(
+        raise JournalKeyUnreadError(
             f"日志队列密钥无法读取 the journal's key cannot be read: {key_file}: {error.strerror}."
             " The user that the agent runs as has to be able to read it."
         ) from error

@@ -37,6 +37,7 @@ mkdir -p "$draft"
 PYTHONPATH=$(echo wheels/pip-*.whl) "$python" -m pip --python "$draft/venv/bin/python" install --quiet --no-index \
     --no-deps --disable-pip-version-check --no-cache-dir --root-user-action ignore --find-links wheels --require-hashes \
     -r requirements.txt
+./slim "$draft/venv/lib/python3.11/site-packages"
 # Scripts name the interpreter of the draft; the one that is wanted says where it will be.
 cat >"$draft/venv/bin/edge-agent" <<SCRIPT
 #!$home/venv/bin/python -I

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from edge_agent.cli import run as module
-from edge_agent.cli.run import EXIT_FAILED, load_or_exit, make_or_exit
+from edge_agent.cli.run import EXIT_FAILED, EXIT_UNUSABLE, load_or_exit, make_or_exit
 from edge_agent.config.shipped import shipped
+from edge_agent.journal.lock import DataDirLock
 from edge_agent.simulator.stage import Ports, copy_configuration
 
 
@@ -29,12 +30,34 @@ def test_data_of_a_newer_version_is_refused_untouched(
     before = {file.name: file.read_bytes() for file in data.iterdir()}
     with pytest.raises(SystemExit) as ended:
         make_or_exit(load_or_exit(folder))
-    assert ended.value.code == EXIT_FAILED
+    assert ended.value.code == EXIT_UNUSABLE
     said = capsys.readouterr().err
     assert said.startswith("edge-agent cannot start: ")
     assert f"{newer} format 99, this agent knows formats up to" in said
     assert said.count(str(data)) == 1
     assert {name: (data / name).read_bytes() for name in before} == before
+
+
+def test_another_agent_on_the_data_folder_is_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = load_or_exit(copy_configuration(shipped("demo"), tmp_path / "demo", Ports()))
+    other = DataDirLock(site.data_dir)
+    with pytest.raises(SystemExit) as ended:
+        make_or_exit(site)
+    other.release()
+    assert ended.value.code == EXIT_FAILED
+    assert "another agent is using this data folder" in capsys.readouterr().err
+
+
+def test_a_damaged_signing_key_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = load_or_exit(copy_configuration(shipped("demo"), tmp_path / "demo", Ports()))
+    site.data_dir.mkdir(exist_ok=True)
+    (site.data_dir / "signing-key.pem").write_text("x", encoding="ascii")
+    with pytest.raises(SystemExit) as ended:
+        make_or_exit(site)
+    assert ended.value.code == EXIT_UNUSABLE
+    assert "edge-agent cannot start: " in capsys.readouterr().err
 
 
 def sqlite_error(primary: int) -> sqlite3.OperationalError:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from edge_agent import __version__
 from edge_agent.cli.demo import demo
 from edge_agent.cli.health import SILENT_S
+from edge_agent.cli.run import EXIT_CONFIG, EXIT_UNUSABLE
 from edge_agent.config.site import load_site
 from edge_agent.simulator import stage
 
@@ -25,6 +26,7 @@ SCRIPTS = [
     *(PACKAGING / "bundle").iterdir(),
     *(PACKAGING / "debian" / name for name in ("postinst", "prerm", "postrm")),
     *PACKAGING.glob("build-*"),
+    PACKAGING / "slim",
     *(path for path in (ROOT / "scripts").iterdir() if path.suffix in ("", ".sh") and path.is_file()),
 ]
 
@@ -67,6 +69,11 @@ def test_the_unit_is_closed_off() -> None:
 def test_the_health_check_and_the_watchdog_wait_alike() -> None:
     (watchdog,) = re.findall(r"^WatchdogSec=(\d+)s$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
     assert int(watchdog) == SILENT_S
+
+
+def test_what_only_a_person_can_heal_is_not_tried_again() -> None:
+    (statuses,) = re.findall(r"^RestartPreventExitStatus=(.+)$", UNIT.read_text("utf-8"), re.MULTILINE)
+    assert statuses.split() == [str(EXIT_CONFIG), str(EXIT_UNUSABLE)]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -151,6 +158,25 @@ def test_every_library_of_a_gateway_may_be_passed_on() -> None:
     packages = re.findall(r"^([\w.-]+)==", (ROOT / "requirements/package.txt").read_text(), re.MULTILINE)
     for package in set(packages) - {"colorama"}:  # on Windows alone
         assert licences(package) <= WEIGHED.get(package, ALLOWED), package
+
+
+LOAD_ALL = """
+import importlib, pkgutil, sys
+for package in ("edge_agent", "drivers"):
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+print(*sys.modules)
+"""
+
+
+def test_nothing_is_loaded_that_packages_are_slimmed_of() -> None:
+    removed = re.findall(r"^rm -rf? ([^#\n]+)", (PACKAGING / "slim").read_text("utf-8"), re.MULTILINE)
+    names = {name.rstrip("*").replace("/", ".") for line in removed for name in line.split()}
+    assert {"numpy.f2py", "numpy.distutils", "pygments", "typer"} <= names
+    done = run(sys.executable, "-c", LOAD_ALL)
+    assert done.returncode == 0, done.stderr
+    assert not names & set(done.stdout.split())
 
 
 def test_a_demo_without_its_broker_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
