@@ -20,6 +20,7 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 from functools import cache
 from hashlib import sha256
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -728,6 +729,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("file", type=Path, help="evidence file, or one message 证据文件或一条消息")
     parser.add_argument("--key", action="append", default=[], help="public key that is trusted 可信公钥")
+    if sys.platform == "win32":  # where a file or a pipe would get an old code page
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(encoding="utf-8", errors=stream.errors)
     options = parser.parse_args(arguments)
     try:
         report = verify(options.file.read_bytes(), [key.lower() for key in options.key])

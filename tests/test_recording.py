@@ -49,7 +49,7 @@ def run(
     until: Callable[[StatementArchive, Journal], Awaitable[bool]],
     during: Callable[[Recorder], None] = lambda _: None,
 ) -> list[tuple[str, StatementOfRecord]]:
-    """Run a recorder as the agent does, until `until` holds; what is in the journal then."""
+    """Run a recorder as the agent does, until it fails or `until` holds; what is in the journal then."""
 
     async def work() -> list[tuple[str, StatementOfRecord]]:
         journal = Journal(site.data_dir / "journal.db", {"region": frozenset({RecordClass.STATEMENTS})})
@@ -61,7 +61,7 @@ def run(
         task = asyncio.create_task(recorder.run())
         try:
             async with asyncio.timeout(30):
-                while not await until(archive, journal):
+                while not (task.done() or await until(archive, journal)):
                     await asyncio.sleep(0.02)
         finally:
             task.cancel()
@@ -132,11 +132,11 @@ def test_a_kill_between_keeping_and_sending_sends_the_same(site: Site) -> None:
     def break_it(recorder: Recorder) -> None:
         recorder._store.sent = fail  # type: ignore[assignment,method-assign]
 
-    async def in_the_journal(archive: StatementArchive, journal: Journal) -> bool:
-        return journal.last("region") >= 4
+    async def for_ever(archive: StatementArchive, journal: Journal) -> bool:
+        return False
 
     with pytest.raises(RuntimeError, match="killed before"):
-        run(site, in_the_journal, break_it)
+        run(site, for_ever, break_it)
     found = run(site, all_sent)
     assert [message.number for _, message in found] == [1, 2, 3, 4, 1, 2, 3, 4]
     for (_, first), (_, again) in zip(found[:4], found[4:], strict=True):

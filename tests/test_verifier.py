@@ -445,7 +445,7 @@ def test_it_runs_alone_on_another_computer(exported: Exported, tmp_path: Path) -
         "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     command = [sys.executable, "-I", "-c", program, "verifier.py", "march.json", "--key", exported.key]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "结果：全部相符 result: everything is right"
     (tmp_path / "march.json").write_bytes(exported.content.replace(b'"numerator":2', b'"numerator":3', 1))

@@ -3,6 +3,7 @@
 The agent runs here on this system, with that taken away: it shows what is missing, not how Windows behaves.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from edge_agent.config.shipped import shipped
 from edge_agent.simulator.stage import copy_configuration, free_ports
 
 TAKEN_AWAY = """
-import asyncio, importlib, os, pkgutil, signal, sys, threading, time
+import asyncio, importlib, os, pkgutil, signal, socket, sys, threading, time
 import drivers, edge_agent
 import multiprocessing, subprocess, tempfile  # Python's own have their ways of doing without
 
@@ -29,11 +30,15 @@ sys.meta_path.insert(0, Missing())
 for name in ("chown", "fork", "getuid", "geteuid", "nice", "pread", "pwrite", "O_NOCTTY", "O_NONBLOCK"):
     delattr(os, name)
 del signal.SIGHUP
+signal.SIGBREAK = signal.SIGUSR1  # what Windows has instead
+socket.SO_EXCLUSIVEADDRUSE = socket.SO_REUSEADDR
+socket.errorTab = {}
 
 def no_handler(*_):
     raise NotImplementedError
 
 asyncio.SelectorEventLoop.add_signal_handler = no_handler
+asyncio.WindowsSelectorEventLoopPolicy = asyncio.DefaultEventLoopPolicy
 """
 
 LOAD = """
@@ -56,6 +61,13 @@ sys.platform = "win32"
 main(sys.argv[1:3])
 """
 
+HELP = """
+from edge_agent.cli.main import main
+
+sys.platform = "win32"
+main(["--help"])
+"""
+
 
 def test_every_module_loads_and_the_agent_runs(tmp_path: Path) -> None:
     folder = copy_configuration(shipped("demo"), tmp_path / "demo", free_ports())
@@ -70,3 +82,15 @@ def test_every_module_loads_and_the_agent_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert (folder / "data" / "history.db").exists()
+
+
+def test_what_goes_into_a_pipe_is_utf8() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TAKEN_AWAY + HELP],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "联网率" in done.stdout.decode()

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import os
 import socket
 import ssl
 import sys
@@ -12,7 +11,7 @@ from drivers.modbus.line import Line, Owed
 from drivers.modbus.options import ModbusConnection, Tls
 from drivers.modbus.statistics import ConnectionStatistics
 from edge_agent.driver import ConnectionFailed
-from edge_agent.model.failure import FailureKind
+from edge_agent.model.failure import FailureKind, system_text
 from edge_agent.model.state import UnknownCause
 
 _FRAMINGS: dict[str, type[Framing]] = {"tcp": TcpFraming, "rtu": RtuFraming, "ascii": AsciiFraming}
@@ -82,11 +81,10 @@ async def connect(options: ModbusConnection, statistics: ConnectionStatistics, o
         ) from error
     except OSError as error:
         of_network = "Is the device on, and are address and port right?"
-        number = error.errno or 0  # negative where a name is unknown; asyncio's own texts are no help
-        of_serial = _SERIAL_REMEDIES.get(number, "Is this the right port?")
+        of_serial = _SERIAL_REMEDIES.get(error.errno or 0, "Is this the right port?")
         raise ConnectionFailed(
             UnknownCause.UNREACHABLE,
-            f"{endpoint}: {os.strerror(number) if number > 0 else error.strerror or error}",
+            f"{endpoint}: {system_text(error)}",
             of_network if options.serial is None else of_serial,
             _kind(error, serial=options.serial is not None),
         ) from error

@@ -21,11 +21,11 @@ from edge_agent.cli.run import (
     run_loop,
     until_stopped,
 )
-from edge_agent.cli.signals import stop_on_signal
 from edge_agent.cli.table import live_table
 from edge_agent.config.models import MqttUplinkOptions
 from edge_agent.config.shipped import shipped
 from edge_agent.config.site import Site
+from edge_agent.signals import stop_on_signal
 from edge_agent.simulator.stage import (
     Ports,
     StageError,

@@ -17,7 +17,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from edge_agent.cli.signals import stop_on_signal
 from edge_agent.cli.terminal import console as table_console
 from edge_agent.cli.terminal import table
 from edge_agent.discovery.addresses import USUAL_MOST, addresses
@@ -36,6 +35,7 @@ from edge_agent.discovery.survey import (
 )
 from edge_agent.model.found import Found, Recogniser, SerialPlace
 from edge_agent.model.options import Duration
+from edge_agent.signals import stop_on_signal
 
 EXIT_NOTHING, EXIT_REFUSED, EXIT_STOPPED = 1, 2, 130
 _MOST_SHOWN = 30

@@ -90,7 +90,7 @@ def doctor(config: Path, no_connect: bool, as_json: bool, bundle: Path | None) -
             write_bundle(bundle, site, [_as_json(one) for one in findings])
         except OSError as error:
             raise click.ClickException(f"{bundle}: 无法写入 cannot be written: {error.strerror}") from None
-        console.print(f"支持包 support bundle: {bundle}")
+        console.print(f"支持包 support bundle: {bundle}", soft_wrap=True)
     sys.exit(EXIT_WRONG if any(one.level is Level.WRONG for one in findings) else 0)
 
 

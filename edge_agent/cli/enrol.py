@@ -9,11 +9,11 @@ import click
 from cryptography import x509
 
 from edge_agent.cli.run import load_or_exit
-from edge_agent.cli.signals import stop_on_signal
 from edge_agent.config.models import UplinkOptions
 from edge_agent.config.site import Site
 from edge_agent.contract.enrolment import EnrolmentError, fingerprint
 from edge_agent.contract.messages import EnrolmentRequest, encode
+from edge_agent.signals import stop_on_signal
 from edge_agent.statements.keys import KeyFileError, signing_key
 from edge_agent.uplinks.identity import Identity, RefusedRequestError, due, identity_of
 from edge_agent.uplinks.newcomer import enrol as ask

@@ -1,6 +1,9 @@
 """`edge-agent`: the command line."""
 
+import io
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -41,6 +44,10 @@ _OWN = (
 class _Commands(click.Group):
     """The agent's own commands, and those that installed drivers bring under their names."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        _prepare_windows()
+        return super().main(*args, **kwargs)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         drivers = [name for name in driver_names() if load_driver(name).commands() is not None]
         return [*_OWN, *drivers]
@@ -50,6 +57,18 @@ class _Commands(click.Group):
             command: click.Command = getattr(import_module(f"edge_agent.cli.{cmd_name}"), cmd_name)
             return command
         return load_driver(cmd_name).commands() if cmd_name in driver_names() else None
+
+
+def _prepare_windows() -> None:
+    """UTF-8 into files and pipes, not an old code page that lacks Chinese or much else; and not the loop
+    that is the default there: it cannot watch sockets, as MQTT needs it, and has other numbers for errors."""
+    if sys.platform == "win32":
+        import asyncio
+
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8", errors=stream.errors)
+        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 import msgspec
 
-from edge_agent.cli.signals import stop_on_signal
 from edge_agent.contract.messages import Numbered
 from edge_agent.contract.receiver import (
     Broker,
@@ -24,6 +23,7 @@ from edge_agent.contract.receiver import (
     summary,
     tls_context,
 )
+from edge_agent.signals import stop_on_signal
 
 EXIT_FAILED = 1
 

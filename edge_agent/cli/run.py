@@ -15,13 +15,13 @@ import click
 from edge_agent.agent import DRAIN_S, Agent
 from edge_agent.cli.logs import quiet
 from edge_agent.cli.service import Notifier, Watching
-from edge_agent.cli.signals import on_hangup, stop_on_signal
 from edge_agent.config.errors import ConfigError
 from edge_agent.config.site import Site, load_site
 from edge_agent.journal.cipher import JournalKeyError, JournalKeyUnreadError
 from edge_agent.journal.lock import DataDirBusyError
 from edge_agent.journal.store import JournalFormatError
 from edge_agent.memory import settle, share_one_heap
+from edge_agent.signals import on_hangup, stop_on_signal
 from edge_agent.statements.keys import KeyFileError
 from edge_agent.states.history_file import HistoryFormatError
 
@@ -88,9 +88,7 @@ def _is_of_a_full_disk(error: Exception, free: int) -> bool:
 def run_loop(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """Run `work` on the fastest event loop there is; its result is the exit status."""
     if sys.platform == "win32":
-        # The loop that is the default there cannot watch sockets, as the MQTT uplink does.
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            return runner.run(work())
+        return asyncio.run(work())  # on the loop that `main` has chosen
     import uvloop
 
     return uvloop.run(work())

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from edge_agent.cli.signals import stop_on_signal
 from edge_agent.config.shipped import shipped
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.options import Duration
+from edge_agent.signals import stop_on_signal
 from edge_agent.simulator.fleet import DEFAULT_MODBUS_PORT, DEFAULT_OPCUA_PORT, MODBUS_SERVERS
 from edge_agent.simulator.life import DEFAULT_SEED
 from edge_agent.simulator.story import DEFAULT_TICK_MS, Story

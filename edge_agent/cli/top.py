@@ -52,7 +52,7 @@ def top(url: str, token: str, ca: Path | None, lang: Language | None) -> None:
 
     It reads the agent's own page, so `console` has to be in the configuration. Keys: 1 to 4, Tab or the
     arrows change the view, up and down scroll, l changes the language, q ends it. Where nobody sits at a
-    terminal, everything is printed once.
+    terminal, and on Windows, everything is printed once.
 
     Exit status: 0 ended, 1 the page cannot be read.
     """
@@ -64,7 +64,7 @@ def top(url: str, token: str, ca: Path | None, lang: Language | None) -> None:
     except NoNewsError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_NO_NEWS)
-    if not (sys.stdin.isatty() and console.is_terminal):
+    if sys.platform == "win32" or not (sys.stdin.isatty() and console.is_terminal):
         console.width = console.width if console.is_terminal else _PLAIN_WIDTH
         console.print(whole(_news(feed), screen.language))
         return

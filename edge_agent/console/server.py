@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
@@ -59,7 +60,10 @@ async def _serve_again(snapshots: Snapshots, options: ConsoleOptions, service: C
 def _listen(options: ConsoleOptions) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in options.host else socket.AF_INET)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "win32":  # where the other would let anybody listen on the same port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((options.host, options.port))
         listener.setblocking(False)
     except BaseException:

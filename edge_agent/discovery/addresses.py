@@ -77,8 +77,11 @@ def _named(target: str) -> Iterable[_Address]:
         pass
     if re.fullmatch(r"[0-9.]+", target):  # a mistyped address would be looked up, and perhaps found
         raise ValueError(f"{target}: no address; expected {_EXPECTED}")
+    unknown = ValueError(f"{target}: no host of that name is known; expected {_EXPECTED}")
+    if not target:  # which Windows takes for this computer
+        raise unknown
     try:
         answers = socket.getaddrinfo(target, None, socket.AF_INET, socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise ValueError(f"{target}: no host of that name is known; expected {_EXPECTED}") from None
+        raise unknown from None
     return [ipaddress.ip_address(answers[0][4][0])]

@@ -4,7 +4,6 @@ Nobody signs in here: a broker would take a second client of the same name for t
 """
 
 import asyncio
-import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -17,6 +16,7 @@ from edge_agent.config.models import AnyUplinkOptions, InfluxdbUplinkOptions
 from edge_agent.config.site import Site
 from edge_agent.doctor.certificates import of_age
 from edge_agent.doctor.finding import Finding, good, wrong
+from edge_agent.model.failure import system_text
 from edge_agent.uplinks.mqtt_connection import addresses_of, tls_context
 from edge_agent.uplinks.mqtt_failures import speaks_no_tls
 from edge_agent.words import Words
@@ -157,9 +157,7 @@ async def _speaks_tls(target: Target) -> bool:
     return True
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {LIMIT_S:g} s"
-    # asyncio says of a refused connection only that the call failed.
-    code = error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror) else None
-    return os.strerror(code) if code else getattr(error, "strerror", None) or str(error)
+    return system_text(error)

@@ -1,5 +1,9 @@
 """What can be wrong with a connection, as fixed words that people are told about in their own language."""
 
+import os
+import socket
+import ssl
+import sys
 from enum import StrEnum
 
 
@@ -50,3 +54,13 @@ class FailureKind(StrEnum):
     """A file or folder on this gateway cannot be used."""
     FAULT = "fault"
     """A mistake in the driver."""
+
+
+def system_text(error: OSError) -> str:
+    """What the system calls it; asyncio's own texts of a connection say only that a call failed."""
+    number = error.errno or 0
+    if number <= 0 or isinstance(error, socket.gaierror | ssl.SSLError):
+        return error.strerror or str(error)
+    if sys.platform == "win32" and number in socket.errorTab:  # strerror has none of sockets there
+        return socket.errorTab[number].rstrip(".")
+    return os.strerror(number)

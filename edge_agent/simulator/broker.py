@@ -5,13 +5,13 @@ It speaks MQTT 3.1.1 only and keeps nothing for a client that is away, so it is 
 
 import asyncio
 import logging
-import signal
 
 import click
 from amqtt.broker import Broker  # type: ignore[import-untyped]  # amqtt comes without types
 from amqtt.contexts import BrokerConfig, ListenerConfig  # type: ignore[import-untyped]
 from amqtt.errors import BrokerError  # type: ignore[import-untyped]
 
+from edge_agent.signals import stop_on_signal
 from edge_agent.simulator.fleet import DEFAULT_BROKER_PORT
 
 _PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
@@ -20,10 +20,7 @@ _PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymou
 
 async def serve(port: int) -> None:
     """Serve on the loopback until SIGINT or SIGTERM. Raises BrokerError if the port is taken."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_on_signal()
     listener = ListenerConfig(bind=f"127.0.0.1:{port}")
     broker = Broker(BrokerConfig(listeners={"default": listener}, plugins=dict(_PLUGINS)))
     await broker.start()

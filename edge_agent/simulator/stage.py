@@ -66,7 +66,8 @@ def free_ports() -> Ports:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # where it would bind what somebody listens on
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -97,7 +98,11 @@ class Process:
         # A file and not a pipe: what nobody reads must not block who writes.
         with tempfile.TemporaryFile() as output:
             self._popen = subprocess.Popen(  # noqa: S603 - our own program
-                self.command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                self.command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
             )
             deadline = time.monotonic() + READY_LIMIT_S
             while time.monotonic() < deadline:

@@ -1,7 +1,6 @@
 """`edge-agent init` with people, without them, and given up."""
 
 import os
-import pty
 import select
 import subprocess
 import sys
@@ -122,6 +121,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def typed(folder: Path, answers: Sequence[str]) -> tuple[int, str]:
     """Exit status and screen of `init` in a terminal, with one answer to each question; ^C is Ctrl-C."""
+    pty = pytest.importorskip("pty", reason="terminals are another thing on Windows")
     master, slave = pty.openpty()
     command = [sys.executable, "-c", "from edge_agent.cli.init import init; init()", str(folder)]
     process = subprocess.Popen(

@@ -49,9 +49,9 @@ def test_every_problem_is_told_with_its_cell(tmp_path: Path) -> None:
     for done in (run("check", file), run("import", file, new)):
         assert done.exit_code == 2
         assert [line.partition(" (expected")[0] for line in done.output.splitlines()] == [
-            f'{tmp_path}/r.csv:2:4: D2 nc: found "也许"',
-            f'{tmp_path}/r.csv:3:1: A3 id: found "A-1", already in row 2',
-            f"{tmp_path}/r.csv:3:3: C3 workshop: missing",
+            f'{file}:2:4: D2 nc: found "也许"',
+            f'{file}:3:1: A3 id: found "A-1", already in row 2',
+            f"{file}:3:3: C3 workshop: missing",
         ]
     assert not new.exists()
 

@@ -1,5 +1,6 @@
 """Definitions: what each must say, and what is refused with its place."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ numerator: "true"
 def read(folder: Path, text: str) -> tuple[dict[str, Definition], list[str]]:
     (folder / "d.yaml").write_text(text, "utf-8")
     found, problems = read_definitions([folder])
-    return found, [str(problem).replace(f"{folder}/", "") for problem in problems]
+    return found, [str(problem).replace(f"{folder}{os.sep}", "") for problem in problems]
 
 
 def test_all_that_were_promised_are_shipped() -> None:

@@ -430,6 +430,7 @@ def test_a_second_agent_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     DataDirLock(tmp_path / "data").release()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
 def test_a_full_disk_is_not_told_as_another_agent(tmp_path: Path) -> None:
     """In a process of its own that can write no byte into a file."""
     program = (

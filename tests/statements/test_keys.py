@@ -18,7 +18,7 @@ from edge_agent.statements.keys import KEY_FILE, KeyFileError, signing_key
 def test_a_key_is_made_once_and_signs(tmp_path: Path) -> None:
     key = signing_key(tmp_path)
     file = tmp_path / KEY_FILE
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert os.name == "nt" or stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_text().startswith("-----BEGIN PRIVATE KEY-----")
     assert [path.name for path in tmp_path.iterdir()] == [KEY_FILE], "nothing is left beside it"
     again = signing_key(tmp_path)

@@ -1,7 +1,6 @@
 """The chain: numbers without holes, one digest to the next, superseded and never changed."""
 
 import json
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -187,9 +186,9 @@ def test_a_kill_leaves_a_whole_chain(tmp_path: Path) -> None:
     process = start(tmp_path, 0.5, 100_000)
     assert process.stdout is not None
     told = [process.stdout.readline() for _ in range(20)]
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     rest = process.communicate(timeout=60)[0].splitlines()
-    assert process.returncode == -signal.SIGKILL
+    assert process.returncode != 0, "it did not come to its end"
     last = int([*told, *rest][-1])
     assert len(chain_is_whole(tmp_path)) >= last + 1, "what was added is there"
 

@@ -1,7 +1,6 @@
 """Packs: readers never see whether days lie in rows or in packs, and nothing tears while one is made."""
 
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -163,7 +162,7 @@ def test_kills_while_packing_lose_nothing(tmp_path: Path) -> None:
             assert process.stdout is not None
             assert process.stdout.readline() == "open\n"
             time.sleep(chance.random() * 0.05)  # any moment will do
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             killed += "done" not in process.stdout.read()
         with closing(HistoryReader.look(path)) as reader:
             assert reader.intervals(0, NEVER) == life
