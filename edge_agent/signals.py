@@ -12,9 +12,8 @@ def stop_on_signal() -> asyncio.Event:
     """An event that Ctrl-C and SIGTERM set; on Windows Ctrl-C and Ctrl-Break."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    if (
-        sys.platform == "win32"
-    ):  # whose loops have no handlers of their own, and one of which signals do not wake
+    if sys.platform == "win32":
+        # Its loops have no handlers of their own, and signals do not wake the one that is used.
         for number in (signal.SIGINT, signal.SIGBREAK):
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
         _look_for_signals(loop)
