@@ -154,7 +154,7 @@ def test_a_damaged_key_is_told_and_nothing_is_started(tmp_path: Path) -> None:
     (site / "data" / KEY_FILE).write_text("-----BEGIN", "utf-8")
     with AgentProcess(site, tmp_path) as agent:
         assert agent.process is not None
-        assert agent.process.wait(20) == 1
+        assert agent.process.wait(20) == 78
     assert f"{KEY_FILE}: cannot be read as a private key" in agent.log()
     assert "Traceback" not in agent.log()
     assert (site / "data" / KEY_FILE).read_text("utf-8") == "-----BEGIN", "no other key was made"
