@@ -25,10 +25,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS days (
     uplink  TEXT PRIMARY KEY,
     content BLOB NOT NULL -- compressed by zlib, which adds a checksum; encrypted if runs are
-)
+) WITHOUT ROWID
 """
-# Not REPLACE, which would write a page of the index as well.
-_SAVE = "INSERT INTO days VALUES (?, ?) ON CONFLICT (uplink) DO UPDATE SET content = excluded.content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +100,13 @@ class Days:
         """In the transaction that is open. Raises sqlite3.Error."""
         for name, day in self.now.items():
             content = self._cipher.seal(zlib.compress(msgspec.json.encode(day), 1))
-            db.execute(_SAVE, (name, content))
+            db.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (name, content))
 
     def load(self, db: sqlite3.Connection, last: Mapping[str, int]) -> None:
         """What was saved, of uplinks whose newest number in the file is that of `last`: where it is not,
         an agent that knows no digests has given numbers since. Raises sqlite3.Error."""
         self.now = {}
-        # By the index, so that damage to it shows now and not in a transaction.
-        for name, content in db.execute("SELECT * FROM days WHERE uplink >= ''"):
+        for name, content in db.execute("SELECT * FROM days"):
             try:
                 day = msgspec.json.decode(zlib.decompress(self._cipher.open(content)), type=Day)
             except (DamagedRunError, zlib.error, msgspec.MsgspecError, TypeError):

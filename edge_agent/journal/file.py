@@ -65,8 +65,7 @@ CACHE_KB = 512
 PAGE_BYTES = 1024
 """A transaction writes whole pages, and most touch few bytes of each: small ones are less for the card."""
 WAL_PAGES = 2000
-"""Before they go into the file. With more of them at once, more of those lie side by side, and the medium, which
-writes blocks of 4 kB, is spared."""
+"""Before they go into the file. Of more at once more lie side by side; a medium writes blocks of 4 kB."""
 GAPS_KEPT = 1000
 """Of the oldest gaps nobody asks for the reason any more."""
 
