@@ -5,7 +5,7 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from edge_agent.contract.topics import RecordClass
@@ -15,6 +15,7 @@ from edge_agent.journal.digests import Digested
 from edge_agent.journal.file import key_id_of, make, open_file
 from edge_agent.journal.numbers import sync_folder
 from edge_agent.journal.rescue import beside, remove_beside
+from edge_agent.journal.runs import DamagedRunError
 from edge_agent.journal.store import Store
 from edge_agent.model.clock import CLOCK
 from edge_agent.transaction import all_or_nothing
@@ -71,7 +72,8 @@ def _copy(path: Path, made: Path, old: Cipher, new: Cipher) -> int:
                 _insert(to, "runs", (*columns, new.seal(old.open(content))))
                 count += 1
             for uplink, content in db.execute("SELECT * FROM days"):
-                _insert(to, "days", (uplink, new.seal(old.open(content))))
+                with suppress(DamagedRunError):  # it begins anew, as where a journal is opened
+                    _insert(to, "days", (uplink, new.seal(old.open(content))))
             for table in _WITHOUT_CONTENT:
                 for row in db.execute(f"SELECT * FROM {table}"):  # noqa: S608 - one of the names above
                     _insert(to, table, row)

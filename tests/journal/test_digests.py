@@ -195,3 +195,22 @@ def test_damage_to_what_was_counted_is_found_when_the_file_is_opened(tmp_path: P
         assert list(tmp_path.glob("journal.db.damaged-*"))
         for aside in tmp_path.glob("journal.db.damaged-*"):
             aside.unlink()
+
+
+def test_what_was_counted_and_is_damaged_does_not_stop_a_conversion(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.cipher = KeyCipher(b"k" * 32)
+    life.store.close()
+    path = tmp_path / "journal.db"
+    convert(path, life.carries, PLAIN, life.cipher, life.digested)
+    life.open()
+    life.add(RecordClass.EVENTS)
+    life.store.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE days SET content = zeroblob(length(content))")
+        db.commit()
+    assert convert(path, life.carries, life.cipher, PLAIN, life.digested) == 1
+    life.cipher = PLAIN
+    life.open()
+    assert life.store.cursors["plant"].last_seq == 1
+    life.store.close()
