@@ -64,8 +64,6 @@ CACHE_KB = 512
 """Of 2,000 that SQLite would fill as the file grows: what is written and read at once has room."""
 PAGE_BYTES = 1024
 """A transaction writes whole pages, and most touch few bytes of each: small ones are less for the card."""
-WAL_PAGES = 2000
-"""Before they go into the file. Of more at once more lie side by side; a medium writes blocks of 4 kB."""
 GAPS_KEPT = 1000
 """Of the oldest gaps nobody asks for the reason any more."""
 
@@ -92,7 +90,6 @@ def open_file(path: Path, now_ms: int, cipher: Cipher) -> sqlite3.Connection:
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; one that is there keeps its own
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         if found == 0:
             make(db, cipher)
         elif found == 1:
