@@ -310,9 +310,6 @@ class Journal:
         try:
             if await loop.run_in_executor(self._thread, lambda: self._store.tidy()):
                 self._tidied_at = -TIDY_S
-            else:  # all that was recorded is on the medium now, but for what was acknowledged meanwhile
-                self._synced_at = time.monotonic()
-                self._unsynced = self._taken != self._saved
         except (sqlite3.Error, OSError) as error:
             log.warning("journal: cannot remove what is no longer needed (%s)", error)
         self._look()

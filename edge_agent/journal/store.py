@@ -440,7 +440,6 @@ class Store:
     def _tidy(self) -> bool:
         limits, now = self._limits, self._now_ms()
         with self._transaction():
-            before = self._db.total_changes
             self._write_unsaved(self._numbered(self._days.due(now)))
             excess = thinning.used_bytes(self._db) - limits.max_bytes
             wanted = excess + limits.max_bytes // thinning.THIN_PART if excess > 0 else 0
@@ -453,8 +452,7 @@ class Store:
                 wanted -= self._thin(thinning.too_old(self._db, limits, now))
                 for classes in THINNED:
                     wanted -= self._thin(thinning.for_room(self._db, classes, wanted))
-            if self._db.total_changes > before:
-                self._save_cursors()
+            self._save_cursors()
         self._written()
         self._file.forget()
         self._find_newest()

@@ -192,19 +192,6 @@ def test_reserving_numbers_takes_no_transaction_of_its_own(tmp_path: Path) -> No
     reopened.close()
 
 
-def test_tidying_writes_nothing_where_there_is_nothing_to_tidy(tmp_path: Path) -> None:
-    store = Store(tmp_path / "j.db", {"plant": ALL})
-    store.commit([record("reading")], {}, sync=True)
-    written = (tmp_path / "j.db-wal").stat().st_size
-    store.tidy()
-    assert (tmp_path / "j.db-wal").stat().st_size == written
-    store.commit([record("waits in the tail")], {}, sync=False)
-    store.tidy()
-    assert (tmp_path / "j.db-wal").stat().st_size > written
-    assert (tmp_path / "j.tail").stat().st_size == 0
-    store.close()
-
-
 def test_a_failed_commit_changes_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "j.db", {"a": ALL})
     store.commit([record("1")], {}, sync=True)
