@@ -38,7 +38,8 @@ from benchmarks.common import (
     table,
 )
 from benchmarks.modbus import Load, configure
-from tests.field.mosquitto import Mosquitto, free_port
+from tests.field.mosquitto import Mosquitto
+from tests.ports import free_port
 
 FIRST_PAGES = 10
 FOLLOW_LIMIT_S = 120.0

@@ -28,7 +28,8 @@ from rich.table import Table
 
 from benchmarks.common import TELEMETRY, Memory, cpu_seconds, line_of, memory_mb, process
 from benchmarks.modbus import Load, configure
-from tests.field.mosquitto import Mosquitto, free_port
+from tests.field.mosquitto import Mosquitto
+from tests.ports import free_port
 
 FIRST_LIMIT_S = 60.0
 WARM_S = 20.0

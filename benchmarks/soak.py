@@ -38,11 +38,12 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_agent.contract.messages import Event, Numbered
-from edge_agent.simulator.stage import Ports, copy_configuration, free_ports, workshop
+from edge_agent.simulator.stage import Ports, copy_configuration, workshop
 from tests.field.agent_process import AgentProcess
 from tests.field.line import Line
 from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform
+from tests.ports import demo_ports
 
 DEMO = Path(__file__).parents[1] / "configs" / "demo"
 Sample = dict[str, Any]
@@ -320,7 +321,7 @@ def main(days: int, hour_s: float, troubles: str, keep: Path | None) -> None:
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
-        ports = free_ports()
+        ports = demo_ports()
         machines = workshop(ports, since_ms=round(time.time() * 1000))
         stack.enter_context(machines)
         machines.start()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from edge_agent.cli.health import HEALTH_FILE
 from edge_agent.config.shipped import shipped
-from edge_agent.simulator.stage import copy_configuration, free_ports
+from edge_agent.simulator.stage import copy_configuration
+from tests.ports import demo_ports
 
 TAKEN_AWAY = """
 import asyncio, importlib, os, pkgutil, signal, socket, sys, threading, time
@@ -63,6 +64,7 @@ main(sys.argv[1:3])
 
 HELP = """
 from edge_agent.cli.main import main
+from tests.ports import demo_ports
 
 sys.platform = "win32"
 main(["--help"])
@@ -70,7 +72,7 @@ main(["--help"])
 
 
 def test_every_module_loads_and_the_agent_runs(tmp_path: Path) -> None:
-    folder = copy_configuration(shipped("demo"), tmp_path / "demo", free_ports())
+    folder = copy_configuration(shipped("demo"), tmp_path / "demo", demo_ports())
     health = folder / "data" / HEALTH_FILE
     done = subprocess.run(
         [sys.executable, "-c", TAKEN_AWAY + LOAD + RUN, "run", folder, health],

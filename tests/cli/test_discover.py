@@ -22,6 +22,7 @@ from edge_agent.config.site import load_site
 from edge_agent.discovery.file import read
 from edge_agent.discovery.mdns import Announced
 from tests.discovery import network as net
+from tests.ports import free_ports
 
 HERE, ALSO = "127.0.0.51", "127.0.0.52"
 COMMAND = (sys.executable, "-c", "from edge_agent.cli.discover import discover; discover()")
@@ -37,7 +38,7 @@ def run(command: Any, *options: str) -> Result:
 @pytest.fixture(scope="module")
 def ports() -> Iterator[dict[str, int]]:
     """An S7 at HERE, a Heidenhain control at ALSO, and who never comes to an end at both."""
-    free = net.free_ports(3)
+    free = free_ports(3)
     ready, stop = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 

@@ -12,11 +12,12 @@ from click.testing import CliRunner
 
 from edge_agent.cli.recompute import recompute
 from edge_agent.config.shipped import shipped
-from edge_agent.simulator.stage import Ports, copy_configuration, embedded_broker, free_ports, workshop
+from edge_agent.simulator.stage import Ports, copy_configuration, embedded_broker, workshop
 from tests.console.guarded import Guarded
 from tests.console.guarded import start as start_guarded
 from tests.console.waiting import until
 from tests.field.agent_process import AgentProcess
+from tests.ports import demo_ports
 
 
 @dataclass
@@ -61,7 +62,7 @@ def state_yesterday(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder, ports = tmp_path_factory.mktemp("console"), free_ports()
+    folder, ports = tmp_path_factory.mktemp("console"), demo_ports()
     with workshop(ports) as plant, embedded_broker(ports) as broker:
         broker.start()
         plant.start()

@@ -13,7 +13,7 @@ from edge_agent.console.passwords import hashed
 from tests.console.waiting import until
 from tests.field.agent_process import AgentProcess
 from tests.field.certificates import Authority
-from tests.field.mosquitto import free_port
+from tests.ports import free_port
 
 TECHNICIAN, VIEWER = ("wang", "gear box seven lathe"), ("office", "coolant hose nine drill")
 TOKEN = "t0k3n-of-prometheus-0123456789abcdef"  # noqa: S105 - of nobody

@@ -14,8 +14,8 @@ import pytest
 from edge_agent.console.api import STATIC
 from tests.console.guarded import SECRETS, TECHNICIAN, TOKEN, VIEWER, Guarded, apply, csrf, sign_in
 from tests.console.waiting import until
-from tests.field.mosquitto import free_port
 from tests.house.documents import ROOT, blocks
+from tests.ports import free_port
 
 ROBOT = {"Authorization": f"Bearer {TOKEN}"}
 FILES = [f"/static/{file.name}" for file in sorted(STATIC.iterdir())]

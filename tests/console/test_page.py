@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from edge_agent.simulator.stage import embedded_broker, free_ports, workshop
+from edge_agent.simulator.stage import embedded_broker, workshop
 from tests.console.conftest import Served, start
 from tests.console.guarded import TECHNICIAN, VIEWER, Guarded
 from tests.npm import npm_package
+from tests.ports import demo_ports
 
 AXE_VERSION = "4.10.3"
 LARGEST_KB = 300
@@ -262,7 +263,7 @@ def test_the_register_is_searched(browser: Browser, served: Served) -> None:
 
 
 def test_a_browser_sees_when_the_agent_is_gone_and_back(browser: Browser, tmp_path: Path) -> None:
-    ports = free_ports()
+    ports = demo_ports()
     with workshop(ports) as plant, embedded_broker(ports) as broker:
         broker.start()
         plant.start()

@@ -5,7 +5,6 @@ import pty
 import re
 import select
 import signal
-import socket
 import subprocess
 import sys
 import termios
@@ -27,6 +26,7 @@ from edge_agent.cli.top import language_of, obeyed, top
 from edge_agent.console.views import ConnectionView, Overview
 from edge_agent.words import Language
 from tests.console.conftest import Served
+from tests.ports import free_port
 
 COMMAND = [sys.executable, "-m", "edge_agent", "top"]
 
@@ -153,10 +153,7 @@ def test_what_a_page_refuses_is_said(other: str, path: str, said: str) -> None:
 
 
 def test_a_page_that_is_off_is_said_so() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    done = CliRunner().invoke(top, ["--url", f"http://127.0.0.1:{port}"])
+    done = CliRunner().invoke(top, ["--url", f"http://127.0.0.1:{free_port()}"])
     assert done.exit_code == 1
     assert "配置里有 console 吗" in done.stderr
     assert "does the agent run" in done.stderr

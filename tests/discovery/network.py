@@ -4,7 +4,6 @@ The stand-ins answer as the protocols' documents say; no controller was at hand 
 """
 
 import asyncio
-import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -189,18 +188,6 @@ class Network:
 async def network() -> AsyncIterator[Network]:
     async with AsyncExitStack() as stack:
         yield Network(stack)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free on every address of the loopback."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("0.0.0.0", 0))  # noqa: S104 - never listens
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def whole(size: int, answer: bytes) -> Answer:

@@ -13,6 +13,7 @@ from edge_agent.model.found import Found
 from tests.discovery import network as net
 from tests.drivers.opcua.server import ServerProcess, Settings
 from tests.field.libmodbus.server import libmodbus_server
+from tests.ports import free_port, free_ports
 
 OPCUA, MODBUS, HTTP, MTCONNECT = "127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14"
 S7, EIP, SLMP, FOCAS, LSV2 = "127.0.0.15", "127.0.0.16", "127.0.0.17", "127.0.0.18", "127.0.0.19"
@@ -60,7 +61,7 @@ async def look(ports: dict[str, list[int]], opcua: int, modbus: int) -> tuple[ne
 
 def test_a_network_with_two_hostile_hosts(opcua_port: int) -> None:
     protocols = [one.protocol for one in recognisers()]
-    ports = {name: [port] for name, port in zip(protocols, net.free_ports(len(protocols)), strict=True)}
+    ports = {name: [port] for name, port in zip(protocols, free_ports(len(protocols)), strict=True)}
     began = time.monotonic()
     with libmodbus_server() as modbus_port:
         network, results = asyncio.run(look(ports, opcua_port, modbus_port))
@@ -98,7 +99,7 @@ def test_a_network_with_two_hostile_hosts(opcua_port: int) -> None:
 
 async def stop_amid() -> Results:
     """Cancel while one host answers and the other keeps us waiting."""
-    (s7, lsv2) = net.free_ports(2)
+    (s7, lsv2) = free_ports(2)
     async with net.network() as network:
         await network.serve(S7, s7, partial(net.StandIn, answer=net.slots(2)))
         await network.serve(DRIP, lsv2, net.Drip)
@@ -124,7 +125,7 @@ def test_what_was_found_before_a_stop_is_kept_and_nothing_stays_open() -> None:
 
 
 async def nobody() -> tuple[Results, float]:
-    (port,) = net.free_ports(1)
+    port = free_port()
     results = Results()
     hosts = tuple(f"127.0.1.{number}" for number in range(1, 31))
     survey = Survey(hosts, visits(recognisers(), _only(s7=port)), (), (), LIMIT_S)

@@ -28,7 +28,7 @@ from edge_agent.statements.keys import signing_key
 from edge_agent.states.history import Changes, History
 from edge_agent.words import Words
 from tests.field.certificates import Authority
-from tests.field.mosquitto import free_port
+from tests.ports import free_port
 
 HEAD = """
 gateway: {id: gw-1, region: "330300", enterprise: 91330300MA00DEM06A}

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any
 
-from tests.field.mosquitto import free_port
+from tests.ports import free_port
 
 _CHUNK = 1024
 _LOOK_EVERY_S = 0.02

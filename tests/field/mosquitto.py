@@ -7,14 +7,9 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.ports import free_port
+
 START_LIMIT_S = 10.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Mosquitto:
@@ -45,13 +40,21 @@ class Mosquitto:
     def start(self) -> "Mosquitto":
         with (self._folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        try:
+            self._until_it_listens(self._process)
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
+        return self
+
+    def _until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_LIMIT_S
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return self
+                return
             except OSError:
-                assert self._process.poll() is None, self.log()
+                assert process.poll() is None, self.log()
                 assert time.monotonic() < deadline, self.log()
                 time.sleep(0.02)
 

@@ -6,7 +6,8 @@ Not needed for the tests; `python -m tests.field.outages --mqtt 3.1.1` wants it 
 import shutil
 from pathlib import Path
 
-from tests.field.mosquitto import Mosquitto, free_port
+from tests.field.mosquitto import Mosquitto
+from tests.ports import free_port
 
 
 class Nats(Mosquitto):

@@ -34,13 +34,14 @@ from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.cipher import Cipher, cipher_of, make_key
 from edge_agent.journal.store import Store
 from edge_agent.model.clock import CLOCK
-from edge_agent.simulator.stage import Ports, copy_configuration, free_ports, workshop
+from edge_agent.simulator.stage import Ports, copy_configuration, workshop
 from edge_agent.simulator.story import Story
 from tests.field.agent_process import AgentProcess
 from tests.field.line import Line
 from tests.field.mosquitto import Mosquitto
 from tests.field.nats import Nats
 from tests.field.test_end_to_end import check_totals, compare
+from tests.ports import demo_ports
 
 RULES = Rules(patience=1.0, ask_again=2.0, give_up=600.0)
 RECOVERY_S = 60.0
@@ -301,7 +302,7 @@ def run(
             else Nats(folder / "broker")
         )
         line = stack.enter_context(Line(broker.port))
-        ports = replace(free_ports(), broker=line.port)
+        ports = replace(demo_ports(), broker=line.port)
         configuration = configure(folder / "demo", ports, version, narrow=narrow)
         key_file = give_key(configuration) if encrypted else None
         plant = workshop(ports, story.seed, story.since_ms)

@@ -12,11 +12,12 @@ from pathlib import Path
 from edge_agent.contract.messages import Telemetry, decode
 from edge_agent.contract.receiver import Broker, Delivery, Item, Notice, Receiver, Rules
 from edge_agent.model.clock import CLOCK
-from edge_agent.simulator.stage import free_ports, workshop
+from edge_agent.simulator.stage import workshop
 from edge_agent.simulator.story import Story
 from tests.field.agent_process import AgentProcess
 from tests.field.mosquitto import Mosquitto
 from tests.field.outages import configure
+from tests.ports import demo_ports
 
 RULES = Rules(patience=60.0, ask_again=2.0, give_up=1.0)
 """What is missing is given up before it is asked for."""
@@ -57,7 +58,7 @@ def notices(items: list[Item], kind: str) -> list[Notice]:
 
 
 def test_a_lost_message_is_shown_by_the_digest_and_then_comes(tmp_path: Path) -> None:
-    ports = free_ports()
+    ports = demo_ports()
     story = Story(CLOCK.now_ms())
     plant = workshop(ports, story.seed, story.since_ms)
     with Mosquitto(tmp_path / "broker") as broker:

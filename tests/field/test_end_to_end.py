@@ -24,12 +24,13 @@ from edge_agent.indicators.registers import RegisterVersions
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.state import MachineState
 from edge_agent.simulator.fleet import MACHINES, MODBUS_SERVERS
-from edge_agent.simulator.stage import Ports, Process, copy_configuration, free_ports, workshop
+from edge_agent.simulator.stage import Ports, Process, copy_configuration, workshop
 from edge_agent.simulator.story import Story
 from edge_agent.states.history import History
 from tests.field.agent_process import AgentProcess
 from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform, Received
+from tests.ports import demo_ports
 
 # Worked out by hand in configs/demo/EXPECTED.md.
 EXPECTED = {
@@ -78,7 +79,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    free = free_ports()
+    free = demo_ports()
     story = Story(CLOCK.now_ms())
     with Mosquitto(tmp_path / "broker") as broker, Platform(broker.port) as platform:
         ports = Ports(free.modbus, free.opcua, broker.port, free.page)

@@ -25,9 +25,10 @@ from edge_agent.contract.enrolment import Gateway, check_request
 from edge_agent.contract.messages import EnrolmentResponse, Event, Status, encode
 from tests.field.agent_process import AgentProcess
 from tests.field.certificates import Authority as ServerAuthority
-from tests.field.mosquitto import Mosquitto, free_port
+from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform, Received
 from tests.field.sparkplug.host import Host
+from tests.ports import free_port
 from tests.uplinks.enrolment import authority_module, certificate_of
 
 LIMIT_S = 60.0

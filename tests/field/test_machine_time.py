@@ -8,12 +8,12 @@ from edge_agent.contract.messages import Account, Event, Statements
 from edge_agent.indicators.periods import HOUR_MS, PeriodKind, period_at
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.state import MachineState, StateWithCause
-from edge_agent.simulator.stage import free_ports
 from edge_agent.states.history import Changes, History
 from edge_agent.states.tracker import Interval
 from tests.field.agent_process import AgentProcess
 from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform, Received
+from tests.ports import demo_ports
 
 CONFIGURATION = """
 gateway: {{id: gw-case, region: "330300", enterprise: 91330300MA00DEM06A, timezone: Europe/Berlin}}
@@ -70,7 +70,7 @@ def test_hours_of_an_outage_are_accounted_for_once(tmp_path: Path) -> None:
     history.set_accounted(PeriodKind.DAY, yesterday.from_ms)
     history.close()
     with Mosquitto(tmp_path / "broker") as broker, Platform(broker.port) as platform:
-        text = CONFIGURATION.format(nobody=free_ports().modbus, broker=broker.port)
+        text = CONFIGURATION.format(nobody=demo_ports().modbus, broker=broker.port)
         (tmp_path / "site" / "agent.yaml").write_text(text, "utf-8")
         (tmp_path / "site" / "register.csv").write_text(REGISTER, "utf-8")
         with AgentProcess(tmp_path / "site", tmp_path) as agent:

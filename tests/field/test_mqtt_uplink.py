@@ -26,8 +26,9 @@ from edge_agent.uplinks.mqtt_failures import (
 from edge_agent.uplinks.uplink import UplinkState
 from tests.field.certificates import Authority
 from tests.field.delivery import Delivery
-from tests.field.mosquitto import Mosquitto, free_port
+from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform
+from tests.ports import free_port
 
 ROOT = "fta/v1/330300/91330300MA00DEM06A/gw-test"
 

@@ -25,9 +25,10 @@ from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.store import Record
 from edge_agent.uplinks import broker as module
 from tests.field.certificates import Authority
-from tests.field.mosquitto import Mosquitto, free_port
+from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform
 from tests.field.test_mqtt_uplink import Bench
+from tests.ports import free_port
 
 
 def delivers(bench: Bench, count: int = 50) -> None:

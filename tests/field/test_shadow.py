@@ -7,9 +7,10 @@ from pathlib import Path
 from tests.drivers.modbus.harness import ModbusHarness
 from tests.field.agent_process import AgentProcess
 from tests.field.certificates import Authority
-from tests.field.mosquitto import Mosquitto, free_port
+from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform
 from tests.field.test_reload import CONFIGURATION
+from tests.ports import free_port
 
 CELL = """\
   - {{{{id: cell, driver: opcua, endpoint: "opc.tcp://127.0.0.1:{port}", pki: pki, timeout: 1s,

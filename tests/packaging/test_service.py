@@ -21,8 +21,9 @@ from edge_agent.cli.service import Notifier, Watching
 from edge_agent.config.shipped import shipped
 from edge_agent.model import progress
 from edge_agent.model.progress import Progress
-from edge_agent.simulator.stage import copy_configuration, free_ports
+from edge_agent.simulator.stage import copy_configuration
 from tests.field.agent_process import AgentProcess
+from tests.ports import demo_ports
 
 
 class Clock:
@@ -195,7 +196,7 @@ def test_who_fails_to_reload_is_not_ready(manager: Manager) -> None:
 @pytest.mark.parametrize("manager", ["path"], indirect=True)
 def test_an_agent_as_a_service(manager: Manager, tmp_path: Path) -> None:
     """The real agent, on machines that are all away: it is at work, and says how many of them it hears."""
-    folder = copy_configuration(shipped("demo"), tmp_path / "demo", free_ports())
+    folder = copy_configuration(shipped("demo"), tmp_path / "demo", demo_ports())
     manager.socket.setblocking(True)
     manager.socket.settimeout(20)
     environment = {**manager.environment, "WATCHDOG_USEC": "300000"}  # WATCHDOG_PID is not known beforehand

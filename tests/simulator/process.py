@@ -1,6 +1,5 @@
 """The simulated workshop and its broker as processes, on ports that are free now."""
 
-import random
 import re
 import selectors
 import signal
@@ -16,34 +15,13 @@ from typing import Self
 from edge_agent.simulator.fleet import MODBUS_SERVERS
 from edge_agent.simulator.life import DEFAULT_SEED
 from edge_agent.simulator.story import Story
+from tests.ports import free_ports
 
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 10.0
 
 SIMULATE = (sys.executable, "-c", "from edge_agent.cli.simulate import simulate; simulate()")
 BROKER = (sys.executable, "-m", "edge_agent.simulator.broker")
-
-
-# Below the ports that the system gives to clients: a server that is down keeps its place.
-_PORTS = range(20_000, 32_000)
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` consecutive ports on the loopback that nobody uses."""
-    for _ in range(50):
-        first = random.choice(_PORTS)  # noqa: S311 - a port, not a secret
-        if all(_is_free(port) for port in range(first, first + count)):
-            return first
-    raise AssertionError(f"no {count} consecutive ports are free")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def listens(port: int) -> bool:
@@ -87,9 +65,8 @@ class Workshop:
     """The simulator, which can be killed and started again on the same ports with the same history."""
 
     def __init__(self, seed: int = DEFAULT_SEED) -> None:
-        self.modbus_port = free_ports(len(MODBUS_SERVERS) + 1)
-        self.opcua_port = self.modbus_port + len(MODBUS_SERVERS)
-        self.ports = range(self.modbus_port, self.opcua_port + 1)
+        self.ports = free_ports(len(MODBUS_SERVERS) + 1)
+        self.modbus_port, self.opcua_port = self.ports[0], self.ports[-1]
         self.story = Story(since_ms=time.time_ns() // 1_000_000, seed=seed)
         self._running = ExitStack()
 

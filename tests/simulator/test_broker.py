@@ -8,12 +8,13 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.simulator.process import BROKER, ended, free_ports, listens, started
+from tests.ports import free_port
+from tests.simulator.process import BROKER, ended, listens, started
 
 
 @pytest.fixture
 def broker_port() -> Iterator[int]:
-    port = free_ports(1)
+    port = free_port()
     with started([*BROKER, "--port", str(port)]) as (process, line):
         assert line == f"ready: mqtt 127.0.0.1:{port}\n"
         yield port

@@ -15,6 +15,7 @@ from edge_agent.model.found import Found, SerialPlace, TcpPlace
 from tests.discovery import network as net
 from tests.drivers.modbus.ptys import pty_pair
 from tests.field.libmodbus.server import libmodbus_unit
+from tests.ports import free_port
 
 Unit = Callable[[bytes], bytes | None]
 """The answer to a PDU, or silence."""
@@ -51,7 +52,7 @@ def found(units: dict[int, Unit], other: Unit = lambda _: None) -> list[Found]:
         return None if pdu is None else came[:4] + struct.pack(">HB", len(pdu) + 1, came[6]) + pdu
 
     async def find() -> list[Found]:
-        (port,) = net.free_ports(1)
+        port = free_port()
         async with net.network() as network:
             host = await network.serve("127.0.0.61", port, partial(net.StandIn, answer=answer))
             place = TcpPlace(host.address, port)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.contract.messages import Telemetry
-from edge_agent.simulator.stage import free_ports, workshop
+from edge_agent.simulator.stage import workshop
 from tests.field.agent_process import AgentProcess
 from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform, Received
+from tests.ports import demo_ports
 
 
 @dataclass
@@ -29,7 +30,7 @@ def running(case: Path, tmp_path: Path) -> Iterator[Case]:
     folder.mkdir()
     for name in ("agent.yaml", "register.csv"):
         shutil.copy(case / name, folder)
-    ports = free_ports()
+    ports = demo_ports()
     with Mosquitto(tmp_path / "broker") as broker, workshop(ports) as plant:
         plant.start()
         agent = AgentProcess(folder, tmp_path, MODBUS_PORT=ports.modbus, MQTT_PORT=broker.port)

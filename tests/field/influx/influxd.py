@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from tests.field.mosquitto import free_port
+from tests.ports import free_port
 
 START_LIMIT_S = 20.0
 USER, PASSWORD = "edge", "a password"
@@ -99,11 +99,15 @@ class Influxd:
 
     def start(self) -> "Influxd":
         """Start both, and wait until the database answers through nginx."""
-        self._run("influxd", "-config", str(self._folder / "influxd.conf"))
-        if "nginx" not in self._processes:
-            log = str(self._folder / "nginx.log")
-            self._run("nginx", "-e", log, "-p", str(self._folder), "-c", str(self._folder / "nginx.conf"))
-        self._until_it_answers()
+        try:
+            self._run("influxd", "-config", str(self._folder / "influxd.conf"))
+            if "nginx" not in self._processes:
+                log = str(self._folder / "nginx.log")
+                self._run("nginx", "-e", log, "-p", str(self._folder), "-c", str(self._folder / "nginx.conf"))
+            self._until_it_answers()
+        except BaseException:
+            self.stop(signal.SIGKILL, nginx=True)
+            raise
         return self
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -20,12 +20,13 @@ from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.store import Record
 from edge_agent.model.batch import Batch
 from edge_agent.model.quality import bad
-from edge_agent.simulator.stage import copy_configuration, embedded_broker, free_ports, workshop
+from edge_agent.simulator.stage import copy_configuration, embedded_broker, workshop
 from edge_agent.uplinks.influx.database import Database
 from edge_agent.uplinks.influx.points import Points, where_of
 from tests.field.agent_process import AgentProcess
 from tests.field.influx.influxd import Influxd
 from tests.house.documents import ROOT
+from tests.ports import demo_ports
 
 DASHBOARDS = {
     file.stem: json.loads(file.read_text(encoding="utf-8"))
@@ -59,7 +60,7 @@ VARIABLES = [
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
     """A database in which the demo's agent has written until there is something of everything."""
     folder = tmp_path_factory.mktemp("demo")
-    ports = free_ports()
+    ports = demo_ports()
     with ExitStack() as stage:
         server = stage.enter_context(Influxd(folder / "db"))
         server.create("plant")

@@ -11,7 +11,7 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from tests.field.mosquitto import free_port
+from tests.ports import free_port
 
 START_LIMIT_S = 20.0
 
@@ -46,13 +46,21 @@ class Victoria:
         ]
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            self._until_it_answers(self._process)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_LIMIT_S
         while True:
             try:
                 with urlopen(f"{self.url}/health", timeout=1):  # noqa: S310 - loopback
-                    return self
+                    return
             except (URLError, OSError):
-                assert self._process.poll() is None, (self._folder / "log").read_text()
+                assert process.poll() is None, (self._folder / "log").read_text()
                 assert time.monotonic() < deadline, (self._folder / "log").read_text()
                 time.sleep(0.05)
 

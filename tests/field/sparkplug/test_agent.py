@@ -9,12 +9,13 @@ from pathlib import Path
 from edge_agent.config.shipped import shipped
 from edge_agent.model.clock import CLOCK
 from edge_agent.simulator.fleet import MACHINES
-from edge_agent.simulator.stage import Ports, copy_configuration, free_ports, workshop
+from edge_agent.simulator.stage import Ports, copy_configuration, workshop
 from edge_agent.simulator.story import Story
 from tests.field.agent_process import AgentProcess
 from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform
 from tests.field.sparkplug.host import Heard, Host
+from tests.ports import demo_ports
 
 LIVE = set(MACHINES) - {"AIR-01"}
 UPLINK = """\
@@ -49,7 +50,7 @@ def newest(heard: list[Heard]) -> dict[str, float | int | str | None]:
 
 
 def test_machines_are_born_figures_are_right_and_sessions_are_numbered(tmp_path: Path) -> None:
-    free, story = free_ports(), Story(CLOCK.now_ms())
+    free, story = demo_ports(), Story(CLOCK.now_ms())
     with (
         Mosquitto(tmp_path / "broker") as broker,
         Host(broker.port) as host,
