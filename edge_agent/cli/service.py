@@ -65,7 +65,8 @@ class Watching:
 
     async def run(self) -> None:
         """From the agent's start on; cancelled before its stop."""
-        every_s = min(TELL_EVERY_S, (self._notifier.watchdog_s or TELL_EVERY_S) / 3)
+        watchdog_s = self._notifier.watchdog_s
+        every_s = TELL_EVERY_S if watchdog_s is None else min(TELL_EVERY_S, watchdog_s / 3)
         self._notifier.tell("READY=1")
         try:
             while True:

@@ -24,7 +24,7 @@ from edge_agent.journal.cursors import (
     take_reserved,
     take_tail,
 )
-from edge_agent.journal.digests import Days, Digested
+from edge_agent.journal.digests import BEHIND, Days, Digested
 from edge_agent.journal.file import (
     DamagedFileError,
     JournalFormatError,
@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-RESERVE = 1000
+RESERVE = 5000
 """Numbers are reserved on the medium in blocks of this size, before the first of them is given."""
 SPARE = RESERVE // 4
 """With fewer left, the next block is reserved in a transaction that there is anyway, so that it takes none of
@@ -170,7 +170,8 @@ class Store:
         for name, cursor in self.cursors.items():
             if self._file.newest(name) > cursor.last_seq:
                 raise DamagedFileError(f"{name} has numbers that were not given")
-        self._days.load(self._db, {name: cursor.last_seq for name, cursor in self.cursors.items()})
+        last = {name: cursor.last_seq for name, cursor in self.cursors.items()}
+        self._days.load(self._db, last, self._file.runs)
         self._newest_of = self._file.newest_of_classes()
         self._next_run = self._file.next_run()
         for name, gap in read_gaps(self._db):
@@ -259,6 +260,7 @@ class Store:
         saved = rescue(self._path, newest_run, self._now_ms(), self._cipher)
         self._connect()
         self._next_run = self._file.next_run()
+        self._days.written = {}
         return saved
 
     def check(self) -> None:
@@ -294,7 +296,7 @@ class Store:
             ):
                 with self._transaction():
                     self._write_unsaved(runs)
-                    self._save_cursors(SPARE)
+                    self._save_cursors(SPARE, BEHIND)
                 self._written()
             elif runs:
                 self._tail.add(runs)
@@ -315,15 +317,17 @@ class Store:
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """What goes wrong leaves what is known of uplinks as it was."""
-        before = self.cursors, self.gaps, self._next_run, self._newest_of, self._days.now
+        before = self.cursors, self.gaps, self._next_run, self._newest_of
+        days = self._days.now, self._days.written
         self.cursors = {name: replace(cursor) for name, cursor in self.cursors.items()}
         self.gaps = {name: list(gaps) for name, gaps in self.gaps.items()}
         self._newest_of = dict(self._newest_of)
-        self._days.now = dict(self._days.now)
+        self._days.now, self._days.written = dict(self._days.now), dict(self._days.written)
         try:
             yield
         except BaseException:
-            self.cursors, self.gaps, self._next_run, self._newest_of, self._days.now = before
+            self.cursors, self.gaps, self._next_run, self._newest_of = before
+            self._days.now, self._days.written = days
             raise
 
     @contextmanager
@@ -364,14 +368,15 @@ class Store:
         self.gaps[uplink].append(gap)
         self._insert(self._numbered([announcement(uplink, gap, self._now_ms(), **detail)]))
 
-    def _save_cursors(self, spare: int = 0) -> None:
-        """In the transaction that is open. Who uses numbers and has fewer than `spare` left gets more."""
+    def _save_cursors(self, spare: int = 0, behind: int = 0) -> None:
+        """In the transaction that is open. Who uses numbers and has fewer than `spare` left gets more; what
+        was counted of the days may stay `behind`."""
         for name, cursor in self.cursors.items():
             left = cursor.reserved_seq - cursor.last_seq
             if left < 0 or 0 < left < spare:
                 cursor.reserved_seq = cursor.last_seq + RESERVE
             self._save(name, cursor)
-        self._days.save(self._db)
+        self._days.save(self._db, behind)
 
     def _save(self, name: str, cursor: Cursor) -> None:
         save_cursor(self._db, name, cursor.last_seq, cursor.acked_seq, cursor.reserved_seq)

@@ -1,18 +1,19 @@
 """Days of one uplink over a real file: the digest is of what was sent, whatever happened in between."""
 
-import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from edge_agent.contract.digests import counted, hash_of
 from edge_agent.contract.messages import Digest, Event, decode, encode
 from edge_agent.contract.topics import RecordClass
 from edge_agent.journal.cipher import PLAIN, KeyCipher
 from edge_agent.journal.convert import convert
-from edge_agent.journal.digests import Digested
+from edge_agent.journal.digests import BEHIND, Digested
 from edge_agent.journal.limits import Limits
 from edge_agent.journal.store import Record, Store
 from edge_agent.uplinks.disclosure import told_to
@@ -53,6 +54,10 @@ class Life:
         self.store._db.close()
         self.store._tail.close()
         self.open()
+
+    def written(self) -> list[tuple[str, bytes]]:
+        """What the file has of days that are not over."""
+        return self.store._db.execute("SELECT * FROM days").fetchall()
 
     def digests(self, uplink: str) -> list[Digest]:
         entries = self.store.read(uplink, 0, 10**6)
@@ -149,28 +154,120 @@ def test_an_uplink_that_is_added_amid_a_day_has_a_digest_from_its_first_number_o
     life.store.close()
 
 
-def test_a_count_that_is_not_of_what_was_numbered_last_is_not_gone_on_with(tmp_path: Path) -> None:
+def test_what_is_written_of_a_day_may_be_behind(tmp_path: Path) -> None:
+    """The runs that came since are counted again; from what is written alone they would be missing."""
+    life = Life(tmp_path)
+    life.add(RecordClass.EVENTS, RecordClass.READINGS)
+    before = life.written()
+    for sync in (True, True, False):
+        life.add(RecordClass.READINGS, RecordClass.EVENTS, sync=sync)
+    assert life.written() == before, "it takes no pages in each transaction"
+    life.kill()
+    life.add(RecordClass.EVENTS)
+    life.now = life.now.replace(day=28)
+    life.store.tidy()
+    for uplink, count in (("plant", 9), ("region", 5)):
+        (digest,) = life.digests(uplink)
+        assert (digest.first, digest.last) == (1, count)
+        assert list(digest.classes) == life.expected(uplink, digest)
+    life.store.close()
+
+
+def test_what_is_written_of_a_day_is_not_left_behind_by_more_than_a_start_can_count(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.add(RecordClass.EVENTS)
+    before = life.written()
+    life.add(*[RecordClass.READINGS] * BEHIND)
+    assert life.written() == before
+    life.add(RecordClass.READINGS)
+    assert life.written() != before
+    life.store.close()
+
+
+def test_what_is_thinned_has_been_counted_before_and_stays_so(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.limits = Limits(keep_ms={RecordClass.READINGS: 1000})
+    life.kill()
+    life.add(RecordClass.EVENTS)
+    life.add(RecordClass.READINGS)
+    life.now = life.now.replace(minute=30)
+    life.store.tidy()
+    assert not [e for e in life.store.read("plant", 0, 9) if e.record.record_class is RecordClass.READINGS]
+    life.kill()
+    life.now = life.now.replace(day=28)
+    life.store.tidy()
+    (digest,) = life.digests("plant")
+    assert [(one.class_, one.count) for one in digest.classes] == [("events", 2), ("readings", 1)]
+    life.store.close()
+
+
+def test_what_could_not_be_written_is_not_taken_for_written(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.limits = Limits(keep_ms={RecordClass.READINGS: 1000})
+    life.kill()
+    life.add(RecordClass.EVENTS)
+    life.add(RecordClass.READINGS)
+    before = life.written()
+    life.store._db.set_authorizer(
+        lambda action, what, *_: (
+            sqlite3.SQLITE_DENY
+            if (action, what) == (sqlite3.SQLITE_TRANSACTION, "COMMIT")
+            else sqlite3.SQLITE_OK
+        )
+    )
+    with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
+        life.store.tidy()
+    life.store._db.set_authorizer(None)
+    assert life.written() == before
+    life.store.tidy()
+    assert life.written() != before
+    life.store.close()
+
+
+def test_a_day_goes_on_in_the_file_that_takes_the_place_of_a_damaged_one(tmp_path: Path) -> None:
+    life = Life(tmp_path, {"plant": frozenset({RecordClass.READINGS, RecordClass.DIGESTS})})
+    life.add(RecordClass.READINGS)
+    life.add(RecordClass.READINGS)
+    life.store.tidy()
+    life.store._db.execute("UPDATE runs SET content = x'00' WHERE id = 1")
+    life.store.check()
+    assert list(tmp_path.glob("journal.db.damaged-*"))
+    life.add(RecordClass.READINGS)
+    life.kill()
+    life.now = life.now.replace(day=28)
+    life.store.tidy()
+    (digest,) = life.digests("plant")
+    assert (digest.first, digest.last) == (1, 4)
+    counts = [(one.class_, one.count) for one in digest.classes]
+    assert counts == [("events", 1), ("readings", 3)], "the event tells of the damage"
+    life.store.close()
+
+
+@pytest.mark.parametrize("damage", ["a hole", "no count"])
+def test_a_count_that_does_not_lead_to_what_was_numbered_last_is_not_gone_on_with(
+    tmp_path: Path, damage: str
+) -> None:
     """As when an agent from before there were digests ran in between, or the file is damaged."""
     life = Life(tmp_path)
     life.add(RecordClass.EVENTS)
-    life.store.close()
-    older = tmp_path / "older.db"
-    shutil.copy(tmp_path / "journal.db", older)
-    life.open()
+    life.add(RecordClass.READINGS)
     life.add(RecordClass.EVENTS)
-    life.store.close()
-    with closing(sqlite3.connect(older)) as db:
-        ((content,),) = db.execute("SELECT content FROM days WHERE uplink = 'region'")
+    life.store._db.close()
+    life.store._tail.close()
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
-        db.execute("UPDATE days SET content = ? WHERE uplink = 'region'", (content,))
-        db.execute("UPDATE days SET content = x'00' WHERE uplink = 'plant'")
+        if damage == "a hole":
+            db.execute("DELETE FROM runs WHERE class = 'readings'")
+            db.execute("DELETE FROM places WHERE uplink = 'plant' AND first = 2")
+        else:
+            db.execute("UPDATE days SET content = x'00' WHERE uplink = 'plant'")
     life.open()
     life.add(RecordClass.EVENTS)
     life.now = life.now.replace(day=28)
     life.store.tidy()
-    for uplink in CARRIES:
-        (digest,) = life.digests(uplink)
-        assert (digest.first, digest.last) == (3, 3)
+    (digest,) = life.digests("plant")
+    assert (digest.first, digest.last) == (4, 4)
+    (digest,) = life.digests("region")
+    assert (digest.first, digest.last) == (1, 3), "of the other nothing is missing"
     life.store.close()
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge_agent.contract.messages import Event, decode
@@ -360,8 +361,27 @@ def test_a_damaged_file_is_set_aside_and_what_can_be_read_goes_on(tmp_path: Path
     (event,) = events(store, "plant")
     assert {"first": 1, "last": 20, "count": 20 - len(after)}.items() <= event.detail.items()
     aside = tmp_path / str(event.detail["file"])
-    assert aside.read_bytes() == bytes(content), "nobody has touched it"
+    kept = aside.read_bytes()
+    assert len(kept) == len(content)
+    assert kept[middle:] == bytes(content[middle:]), (
+        "what is damaged, and what could not be read, is there still"
+    )
     assert store.commit([record("next")], {}, sync=True)["plant"][0].seq > 20
+    store.close()
+
+
+def test_a_tail_from_before_tails_were_compressed_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.journal.tail.framed", msgspec.msgpack.encode)
+    store = Store(tmp_path / "j.db", UPLINKS)
+    store.commit([record("1")], {}, sync=True)
+    store.commit([record("2")], {}, sync=False)
+    assert b"2" in (tmp_path / "j.tail").read_bytes()
+    store._db.close()
+    store._tail.close()
+    store = Store(tmp_path / "j.db", UPLINKS)
+    assert [entry.record.body for entry in store.read("plant", 0, 9)] == [b"1", b"2"]
     store.close()
 
 
