@@ -43,6 +43,33 @@ def test_what_is_lost_after_the_start_is_found_however_much_was_loaded() -> None
     assert int(alive) < 8_000, "of 120,000"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="it is told to Linux")
+def test_code_that_only_the_start_needs_is_given_back_and_runs_again() -> None:
+    before, after, works = said_by(
+        """
+        import re
+        from pathlib import Path
+        import numpy
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from edge_agent.memory import give_back
+
+        def files_kb() -> int:
+            return int(re.search(r"RssFile:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+        def work() -> float:
+            key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+            key.public_key().verify(key.sign(b"1"), b"1")
+            return float(numpy.linalg.det(numpy.array([[1.0, 2.0], [3.0, 4.0]])))
+
+        first, before = work(), files_kb()
+        give_back()
+        print(before, files_kb(), work() == first)
+        """
+    ).split()
+    assert int(after) < int(before) / 2
+    assert works == "True"
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it alone has several heaps")
 def test_threads_share_one_heap(tmp_path: Path) -> None:
     told = tmp_path / "heaps.xml"
