@@ -13,12 +13,12 @@ from edge_agent.journal import digests
 from edge_agent.journal.cipher import Cipher
 from edge_agent.journal.digests import Digested
 from edge_agent.journal.file import key_id_of, make, open_file
-from edge_agent.journal.numbers import sync_folder
 from edge_agent.journal.rescue import beside, remove_beside
 from edge_agent.journal.runs import DamagedRunError
 from edge_agent.journal.store import Store
 from edge_agent.model.clock import CLOCK
 from edge_agent.transaction import all_or_nothing
+from edge_agent.whole import sync_folder
 
 _WITHOUT_CONTENT = ("places", "uplinks", "boot", "gaps")
 """Tables that are copied as they are."""

@@ -1,11 +1,11 @@
 """How far numbers may have been given, beside the journal's file: none is given twice if that goes."""
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+
+from edge_agent.whole import write_whole
 
 
 class Reserved(msgspec.Struct):
@@ -36,20 +36,4 @@ class NumbersFile:
 
     def write(self, numbers: Numbers) -> None:
         """On the medium when this returns. Raises OSError."""
-        beside = self._path.with_name(f"{self._path.name}.new")
-        with beside.open("wb") as file:
-            file.write(msgspec.json.encode(numbers))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
-        sync_folder(self._path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names last: what was made, renamed or removed in it."""
-    with suppress(OSError):  # not every system lets a folder be opened
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        write_whole(self._path, msgspec.json.encode(numbers))

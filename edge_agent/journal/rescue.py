@@ -10,8 +10,8 @@ from pathlib import Path
 
 from edge_agent.journal.cipher import Cipher
 from edge_agent.journal.file import insert, make, read_cursors
-from edge_agent.journal.numbers import sync_folder
 from edge_agent.journal.runs import DamagedRunError, Run, unpacked
+from edge_agent.whole import sync_folder
 
 log = logging.getLogger(__name__)
 

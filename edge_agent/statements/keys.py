@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from edge_agent.contract.canonical import signed_part
 from edge_agent.contract.messages import Statements, encode
+from edge_agent.whole import sync_folder
 
 KEY_FILE = "signing-key.pem"
 
@@ -80,14 +81,3 @@ def _make(path: Path) -> None:
         sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """So that a power cut does not take the new name."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

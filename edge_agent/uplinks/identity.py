@@ -4,8 +4,6 @@
 is killed, the two belong together. `<uplink>.next.key` is the key that a certificate is asked for.
 """
 
-import os
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,7 +34,8 @@ from edge_agent.contract.enrolment import (
 )
 from edge_agent.contract.messages import EnrolmentRequest
 from edge_agent.model.clock import CLOCK
-from edge_agent.statements.keys import SigningKey, sync_folder
+from edge_agent.statements.keys import SigningKey
+from edge_agent.whole import write_whole
 
 FOLDER_MODE = 0o700
 
@@ -122,7 +121,7 @@ class Identity:
         authorities = None if self._ca is None else read_certificates(self._ca.read_bytes())
         check_certificate(certificates, self.gateway, key.public_key(), authorities, now_utc())
         chain = b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
-        _write_whole(self.file, _pem_of(key) + chain)
+        write_whole(self.file, _pem_of(key) + chain, private=True)
         self._next_file.unlink(missing_ok=True)
         return certificates[0]
 
@@ -132,7 +131,7 @@ class Identity:
             folder = self._next_file.parent
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(FOLDER_MODE)
-            _write_whole(self._next_file, _pem_of(ec.generate_private_key(ec.SECP256R1())))
+            write_whole(self._next_file, _pem_of(ec.generate_private_key(ec.SECP256R1())), private=True)
         return _key_in(self._next_file)
 
 
@@ -177,18 +176,3 @@ def _key_in(file: Path) -> ec.EllipticCurvePrivateKey:
 
 def _pem_of(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Under its name there is never half of it, and nobody else may read it."""
-    handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # for its owner alone
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        sync_folder(path.parent)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -1,8 +1,9 @@
 """The two numbers by which a host tells sessions apart and sees what is missing."""
 
 import logging
-import os
 from pathlib import Path
+
+from edge_agent.whole import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +32,8 @@ class BirthNumber:
         """CONNECT is about to go out with `next`. What cannot be kept costs the number after a restart."""
         self.current = self.next
         self.next = (self.next + 1) % _LIMIT
-        half = self._path.with_suffix(".new")
         try:
-            with half.open("w", encoding="ascii") as file:
-                file.write(f"{self.current}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            half.replace(self._path)
+            write_whole(self._path, f"{self.current}\n".encode())
         except OSError as error:
             log.warning("cannot keep the number of this session in %s: %s", self._path, error)
 
