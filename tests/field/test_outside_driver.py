@@ -70,8 +70,11 @@ def test_a_driver_from_another_package_works_with_nothing_changed(
             [sys.executable, "-m", "edge_agent", "run", configuration], env=environment
         )
         try:
-            received = platform.wait_for(
-                lambda r: any(isinstance(x.message, State) and x.message.state == "running" for x in r)
+            received = platform.wait_for(  # a state may overtake what it was made of
+                lambda r: (
+                    any(isinstance(x.message, State) and x.message.state == "running" for x in r)
+                    and any(isinstance(x.message, Telemetry) for x in r)
+                )
             )
         finally:
             running.terminate()

@@ -4,12 +4,13 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from edge_agent.config.shipped import shipped
 from edge_agent.model.clock import CLOCK
 from edge_agent.simulator.fleet import MACHINES
-from edge_agent.simulator.stage import Ports, copy_configuration, workshop
+from edge_agent.simulator.stage import copy_configuration, workshop
 from edge_agent.simulator.story import Story
 from tests.field.agent_process import AgentProcess
 from tests.field.mosquitto import Mosquitto
@@ -50,13 +51,13 @@ def newest(heard: list[Heard]) -> dict[str, float | int | str | None]:
 
 
 def test_machines_are_born_figures_are_right_and_sessions_are_numbered(tmp_path: Path) -> None:
-    free, story = demo_ports(), Story(CLOCK.now_ms())
+    story = Story(CLOCK.now_ms())
     with (
         Mosquitto(tmp_path / "broker") as broker,
         Host(broker.port) as host,
         Platform(broker.port) as platform,
     ):
-        ports = Ports(free.modbus, free.opcua, broker.port)
+        ports = replace(demo_ports(), broker=broker.port)
         folder = copy_configuration(shipped("demo"), tmp_path / "demo", ports)
         file = folder / "agent.yaml"
         text = file.read_text("utf-8")
@@ -81,10 +82,11 @@ def test_machines_are_born_figures_are_right_and_sessions_are_numbered(tmp_path:
                 assert platform.numbered(), "the other uplink has the same journal"
                 agent.stop(signal.SIGKILL)
                 wait(agent, lambda: host.heard("NDEATH"))
+                before = len(host.heard("DBIRTH"))
                 agent.start()
                 wait(agent, lambda: len(host.heard("NBIRTH")) == 2)
                 assert newest(host.heard())["bdSeq"] == 1
-                wait(agent, lambda: {one.device for one in host.heard("DBIRTH")[-len(LIVE) :]} >= LIVE)
+                wait(agent, lambda: {one.device for one in host.heard("DBIRTH")[before:]} >= LIVE)
                 assert agent.stop() == 0
                 wait(agent, lambda: len(host.heard("NDEATH")) >= 2)
         finally:
