@@ -1,5 +1,6 @@
 """An agent whose page has TLS and a sign-in, with secrets planted wherever a configuration may have some."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -76,11 +77,14 @@ class Guarded:
 
     def take_over(self) -> None:
         """Have the agent run on its files, whatever they are, and the page with it."""
+        said = len(self.process.log())
         with self.client() as client:
             assert sign_in(client, *TECHNICIAN).status_code == 200
             found = client.post("/api/v1/configuration/validate", headers=csrf(client)).json()
             with suppress(httpx.TransportError):  # the page itself was changed
                 apply(client, found["digest"])
+        # The page of before may still answer while it goes away.
+        until(lambda: taken_over(self.process.log()[said:]), 30, self.process.log)
         until(self.answers, 30, self.process.log)
 
     def answers(self) -> bool:
@@ -95,6 +99,15 @@ class Guarded:
         with self.client() as client:
             assert sign_in(client, *who).status_code == 200
             yield client
+
+
+def taken_over(log: str) -> bool:
+    """Whether the agent runs on another configuration now, or on the same, and has begun its page again if
+    that is to be another one."""
+    done = re.search(r"configuration changed: (?P<what>.*)|the configuration is the one that runs", log)
+    if done is None:
+        return False
+    return "console" not in (done["what"] or "") or "page on https" in log[done.end() :]
 
 
 def csrf(client: httpx.Client) -> dict[str, str]:
