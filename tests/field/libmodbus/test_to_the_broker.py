@@ -6,7 +6,7 @@ from edge_agent.contract.messages import Statements, Telemetry
 from tests.field.agent_process import AgentProcess
 from tests.field.libmodbus.server import COILS, FLOAT32, HOLDING, INPUT, INT32, libmodbus_server
 from tests.field.mosquitto import Mosquitto
-from tests.field.platform import Platform
+from tests.field.platform import Platform, Received
 
 CONFIGURATION = """
 gateway: {{id: gw-1, region: "330300", enterprise: 91330300MA00DEM06A}}
@@ -25,6 +25,19 @@ connections:
 uplinks:
   - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt}, audience: plant}}
 """
+
+
+LIVE = ("networked-rate/live", "enterprise")
+
+
+def figures_of(received: list[Received]) -> dict[tuple[str, str], tuple[float | None, float | None]]:
+    """By definition and level. Each definition comes in a message of its own."""
+    return {
+        (x.message.definition.id, f.scope.level): (f.numerator, f.denominator)
+        for x in received
+        if isinstance(x.message, Statements)
+        for f in x.message.figures
+    }
 
 
 def test_what_libmodbus_serves_arrives_at_the_broker(tmp_path: Path) -> None:
@@ -54,10 +67,7 @@ def test_what_libmodbus_serves_arrives_at_the_broker(tmp_path: Path) -> None:
         configuration.write_text(CONFIGURATION.format(modbus=modbus, mqtt=broker.port, tags=tags), "utf-8")
         with AgentProcess(configuration, tmp_path) as agent:
             received = platform.wait_for(
-                lambda r: (
-                    sum(isinstance(x.message, Telemetry) for x in r) >= 5
-                    and any(isinstance(x.message, Statements) for x in r)
-                )
+                lambda r: sum(isinstance(x.message, Telemetry) for x in r) >= 5 and LIVE in figures_of(r)
             )
             assert agent.stop() == 0
         batches = [x.message for x in received if isinstance(x.message, Telemetry)]
@@ -66,10 +76,4 @@ def test_what_libmodbus_serves_arrives_at_the_broker(tmp_path: Path) -> None:
             assert [(batch.tags[f.index], f.reason) for f in batch.flaws] == [
                 ("absent", "illegal_data_address")
             ]
-        figures = {
-            (x.message.definition.id, f.scope.level): (f.numerator, f.denominator)
-            for x in received
-            if isinstance(x.message, Statements)
-            for f in x.message.figures
-        }
-        assert figures["networked-rate/live", "enterprise"] == (1, 1)
+        assert figures_of(received)[LIVE] == (1, 1)
