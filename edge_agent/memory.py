@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _M_ARENA_MAX = -8
@@ -64,9 +65,15 @@ def _unchanged() -> Iterator[tuple[int, int]]:
                 yield place
 
 
+@cache
+def _library() -> ctypes.CDLL:
+    """Each one that is made leaves a class behind."""
+    return ctypes.CDLL(None)
+
+
 def _libc(function: str, *arguments: object) -> None:
     """Call it where there is such a function: glibc alone keeps freed memory for itself."""
     if sys.platform == "linux":
-        found = getattr(ctypes.CDLL(None), function, None)
+        found = getattr(_library(), function, None)
         if found is not None:
             found(*arguments)

@@ -64,7 +64,6 @@ main(sys.argv[1:3])
 
 HELP = """
 from edge_agent.cli.main import main
-from tests.ports import demo_ports
 
 sys.platform = "win32"
 main(["--help"])
