@@ -57,3 +57,28 @@ apt_unpack() {
     done
     rm -rf "$home/debs"
 }
+
+# emulate_arm64: has the kernel hand programs for arm64 to qemu, until stop_emulating; as root.
+handlers=/proc/sys/fs/binfmt_misc
+emulating=
+emulate_arm64() {
+    command -v qemu-aarch64-static >/dev/null || die "qemu-aarch64-static is needed (apt-get install qemu-user-static)"
+    [ -e $handlers/register ] || mount -t binfmt_misc binfmt_misc $handlers
+    if [ ! -e $handlers/qemu-aarch64 ]; then
+        cat /usr/lib/binfmt.d/qemu-aarch64.conf >$handlers/register
+        emulating=yes
+    fi
+}
+stop_emulating() {
+    [ -z "$emulating" ] || echo -1 >$handlers/qemu-aarch64
+}
+
+# make_debian_arm64 DIR: a Debian 12 for arm64, with Python and systemd, unless it is there already.
+make_debian_arm64() {
+    [ ! -d "$1" ] || return 0
+    say "making a Debian 12 for arm64 in $1 (half an hour)"
+    rm -rf "$1.new"
+    debootstrap --arch=arm64 --variant=minbase --include=python3,systemd,systemd-sysv bookworm "$1.new" >"$1.log" ||
+        die "debootstrap could not; see $1.log"
+    mv "$1.new" "$1"
+}
