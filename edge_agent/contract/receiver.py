@@ -89,7 +89,7 @@ class Rules:
     """A hole that is as old as this is asked for."""
     ask_again: float = 30.0
     give_up: float = 300.0
-    """A hole that is as old as this is told as lost, and passed over."""
+    """A hole that is as old as this is told as lost, and passed over; it is asked for first."""
     replay: bool = True
     """Whether to ask gateways for what is missing."""
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -471,7 +471,7 @@ class Receiver:
                 for first, last, new in (*self._gaps(gateway, now), *self._given_up(gateway, now)):
                     hole = self._known(gateway, first, last) or new
                     age = now - hole.since
-                    if age >= rules.give_up:
+                    if hole.asked is not None and age >= rules.give_up:
                         self._ledger.excuse(gateway, first, last, ask=not hole.late)
                         given_up.add(gateway)
                         if not hole.late:
@@ -481,6 +481,8 @@ class Receiver:
                     due = hole.asked is None or now - hole.asked >= rules.ask_again
                     if due and (hole.late or age >= rules.patience):
                         if hole.asked is None and not hole.late:
+                            # Who takes items slowly looks seldom: there is time for an answer all the same.
+                            hole.since = now - rules.patience
                             notices.append(Notice("gap", gateway, "", "", first, last))
                         hole.asked = now
                         if rules.replay:

@@ -50,22 +50,12 @@ def test_it_writes_a_database(tmp_path: Path) -> None:
         played.send(event(1), "state/A", retain=True)
         command = [*COMMAND, "--port", str(broker.port), "--sqlite", str(target)]
         process = subprocess.Popen(command)
-        deadline = 200
-        while deadline and not (target.exists() and rows(target, "SELECT count(*) FROM newest") == [(2,)]):
-            deadline -= 1
-            try:
-                process.wait(0.1)
-            except subprocess.TimeoutExpired:
-                continue
-            raise AssertionError("it ended")
-        assert deadline
+        until_there(process, target, "SELECT 1 FROM (SELECT count(*) AS n FROM newest) WHERE n = 2")
         played.events([5, 6])
         counts = counted("events", 5, 6, [hash_of(event(5)), hash_of(b"another")])
         digest = Digest(time=0, day="2026-11-27", timezone="UTC", first=5, last=6, classes=[counts])
         played.send(number(encode(digest), 7), "digest")
-        while deadline and not rows(target, "SELECT 1 FROM notices"):
-            deadline -= 1
-            time.sleep(0.1)
+        until_there(process, target, "SELECT 1 FROM notices")
         process.terminate()
         assert process.wait(20) == 0
         played.close()
@@ -80,6 +70,15 @@ def test_it_writes_a_database(tmp_path: Path) -> None:
     assert (kind, first, last) == ("digest_differs", 5, 6)
     found = json.loads(str(detail))
     assert (found["class"], found["expected"], found["found"]["count"]) == ("events", to_builtins(counts), 2)
+
+
+def until_there(process: subprocess.Popen[bytes], path: Path, query: str) -> None:
+    """Wait until `query` finds something in what the process writes."""
+    deadline = time.monotonic() + 30
+    while not rows(path, query):
+        assert process.poll() is None, "it ended"
+        assert time.monotonic() < deadline, query
+        time.sleep(0.1)
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import paho.mqtt.client as paho
@@ -16,6 +17,7 @@ import pytest
 from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from edge_agent.contract import receiver as module
 from edge_agent.contract.compression import LIMIT, is_packed, packed
 from edge_agent.contract.digests import counted, hash_of
 from edge_agent.contract.messages import (
@@ -36,7 +38,10 @@ from edge_agent.contract.receiver import LOOK_EVERY_S, Broker, Delivery, Item, N
 from tests.field.mosquitto import Mosquitto
 
 ROOT = "fta/v1/330300/91330300MA00DEM06A/gw-1"
-QUICK = Rules(patience=0.3, ask_again=0.5, give_up=3.0)
+QUICK = Rules(patience=0.3, ask_again=60, give_up=60)
+"""What is missing is asked for soon, and once, however late the answer."""
+PATIENT = Rules(patience=60)
+"""What comes late is not asked for."""
 LIMIT_S = 20.0
 
 
@@ -170,7 +175,7 @@ def notices(items: Iterable[Item]) -> list[tuple[str, int, int]]:
 def test_repeats_and_disorder_come_out_once_and_in_order(broker: Mosquitto) -> None:
     async def life() -> None:
         with gateway(broker) as played:
-            async with receiving(broker) as items:
+            async with receiving(broker, rules=PATIENT) as items:
                 await subscribed(items, played)
                 await asyncio.to_thread(played.events, (7, 8, 8, 11, 10, 9, 7, 12))
                 assert numbers(await collect(items, 6)) == [7, 8, 9, 10, 11, 12]
@@ -197,7 +202,7 @@ def test_what_is_missing_is_asked_for_and_takes_its_place(broker: Mosquitto) -> 
 def test_what_a_gateway_does_not_answer_for_is_told_as_lost(broker: Mosquitto) -> None:
     async def life() -> None:
         with gateway(broker) as played:
-            rules = Rules(patience=0.2, ask_again=60, give_up=1.5, replay=False)
+            rules = Rules(patience=0.2, ask_again=60, give_up=1.0, replay=False)
             async with receiving(broker, rules=rules) as items:
                 await subscribed(items, played)
                 await asyncio.to_thread(played.events, (1, 4))
@@ -206,6 +211,25 @@ def test_what_a_gateway_does_not_answer_for_is_told_as_lost(broker: Mosquitto) -
         assert notices(found) == [("gap", 2, 3), ("lost", 2, 3)]
 
     asyncio.run(life())
+
+
+def test_what_was_not_asked_for_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the consumer was away after it was seen to be missing."""
+    now = 0.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    receiver = Receiver(Broker("nowhere"), rules=Rules(patience=5, ask_again=30, give_up=300))
+    for seq in (1, 4):
+        receiver._account_for_one(ROOT, "event", event(seq), retained=False)
+    assert receiver._look_for_holes() == ([], [])
+    now = 1000.0
+    told, asked = receiver._look_for_holes()
+    assert (notices(told), len(asked)) == ([("gap", 2, 3)], 1)
+    now = 1029.0
+    assert receiver._look_for_holes() == ([], []), "there may be an answer yet"
+    now = 1295.0
+    told, asked = receiver._look_for_holes()
+    assert (notices(told), asked) == ([("lost", 2, 3)], [])
+    receiver._ledger.close()
 
 
 def test_the_last_message_is_missed_too(broker: Mosquitto) -> None:
@@ -413,21 +437,25 @@ def test_numbers_that_a_power_cut_took_are_not_waited_for(broker: Mosquitto) -> 
     asyncio.run(life())
 
 
-def test_what_was_thinned_is_not_asked_for_and_what_else_is_missing_is(broker: Mosquitto) -> None:
+def test_what_was_thinned_is_not_asked_for_and_what_else_is_missing_is(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger.db"
+
     async def life() -> None:
         with gateway(broker) as played:
             played.kept = {10: event(10)}
-            async with receiving(broker) as items:
+            async with receiving(broker, ledger, PATIENT, client_id="platform") as items:
                 await subscribed(items, played)
                 await asyncio.to_thread(played.events, (1, 3))
                 played.send(event(6, kind="thinned", first=2, last=5, count=3))
                 await asyncio.to_thread(played.events, (7, 9))
                 assert numbers(await collect(items, 4)) == [1, 3, 6, 7]
-                assert played.requests == []
-                # Of 8 to 10 one was thinned, and one got lost on its way: which, only the gateway knows.
-                played.send(event(11, kind="thinned", first=8, last=10, count=1))
-                found = await collect(items, 6)
-        assert numbers(found) == [9, 10, 11]
+            # Of 8 to 10 one was thinned, and one got lost on its way: which, only the gateway knows.
+            played.send(event(11, kind="thinned", first=8, last=10, count=1))
+            async with receiving(broker, ledger, client_id="platform") as items:
+                found = await collect(items, 7)
+        assert numbers(found) == [7, 9, 10, 11], "7 was handed over, and nobody had said that it was taken"
         assert sorted(notices(found)) == [("gap", 8, 8), ("gap", 10, 10), ("lost", 8, 8)]
 
     asyncio.run(life())
