@@ -74,7 +74,8 @@ def test_a_driver_from_another_package_works_with_nothing_changed(
                 lambda r: (
                     any(isinstance(x.message, State) and x.message.state == "running" for x in r)
                     and any(isinstance(x.message, Telemetry) for x in r)
-                )
+                ),
+                60.0,
             )
         finally:
             running.terminate()

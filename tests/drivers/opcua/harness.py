@@ -18,14 +18,18 @@ TAGS = ("t0", "t1", "t2")
 def connection(
     port: int, equipment: Mapping[str, Sequence[dict[str, object]]], **more: object
 ) -> OpcuaConnection:
-    """Options for a server at `port`, as they would come from a configuration file."""
+    """Options for a server at `port`, as they would come from a configuration file.
+
+    A server on a busy machine may take long to answer; tests in which one is to be found silent
+    say `timeout`.
+    """
     return OpcuaConnection.model_validate(
         {
             "id": "cell",
             "driver": "opcua",
             "endpoint": f"opc.tcp://127.0.0.1:{port}/machines",
             "period": "100ms",
-            "timeout": "500ms",
+            "timeout": "20s",
             "security": "none",
             "equipment": [{"id": name, "tags": tags} for name, tags in equipment.items()],
         }

@@ -12,7 +12,7 @@ from edge_agent.driver import ConnectionFailed
 from edge_agent.model.batch import Batch, Value
 from edge_agent.model.quality import Quality
 
-LIMIT = 15.0
+LIMIT = 30.0
 
 
 class Life:

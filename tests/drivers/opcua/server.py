@@ -8,9 +8,11 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 NAMESPACE = "http://example.com/machines"
 APPLICATION_URI = "urn:example:machines"
-ANSWER_LIMIT = 30.0
+ANSWER_LIMIT = 60.0
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["__main__", "tests.drivers.opcua.server_image"])
@@ -19,6 +21,7 @@ _forks.set_forkserver_preload(["__main__", "tests.drivers.opcua.server_image"])
 @dataclass(frozen=True)
 class Settings:
     port: int = 0
+    """0 for any that is free; it stays the server's own while the server is away."""
     user: tuple[str, str] | None = None
     """Name and password of the only user; None lets anybody in."""
     certificate: Path | None = None
@@ -54,10 +57,10 @@ def _serve(pipe: Connection, settings: Settings) -> None:
 
 
 class ServerProcess:
-    """`start` and `kill` as often as needed; the port stays the same from the first start on."""
+    """`start` and `kill` as often as needed; the port stays the same."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        self.settings = replace(settings, port=settings.port or free_port())
         self._process: ForkServerProcess | None = None
         self._pipe: Connection | None = None
 
@@ -80,7 +83,7 @@ class ServerProcess:
         self._process = _forks.Process(target=_serve, args=(theirs, self.settings), daemon=True)
         self._process.start()
         theirs.close()
-        self.settings = replace(self.settings, port=self._answer())
+        assert self._answer() == self.port
 
     def kill(self) -> None:
         """At once, as a power cut would; safe twice."""

@@ -56,7 +56,7 @@ def test_a_port_that_speaks_something_else(then: str, cause: UnknownCause) -> No
 
         server = await asyncio.start_server(speak, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        driver = driver_for(connection(port, {"A": [tag("t", "A.t")]}))
+        driver = driver_for(connection(port, {"A": [tag("t", "A.t")]}, timeout="3s"))
         async with server:
             with pytest.raises(ConnectionFailed) as failure:
                 await driver.open()

@@ -78,7 +78,7 @@ def test_values_of_a_cut_are_fetched_with_their_source_times(how: str, start_ser
                 )
                 assert gaps(life, "A", "t") == gaps(life, "A", "still") == 0
                 assert server.ask("subscriptions") == 1
-                assert server.ask("connections") == 1
+                await life.until(lambda: server.ask("connections") == 1)
                 assert set(server.ask("requests")) <= READING_ONLY | KEEPING_ONLY
 
     asyncio.run(body())
@@ -102,7 +102,10 @@ def test_an_interruption_that_the_queue_does_not_bridge_is_told(start_server: St
                 proxy.release()
                 await life.until(lambda: life.shows("A", "t", 9) and life.shows("A", "deep", 9))
                 assert values(life, "A", "deep") == list(range(10))
-                assert values(life, "A", "t") == [0, None, 8, 9]
+                told = values(life, "A", "t")
+                # What was published while they were written is kept too.
+                assert (told[:2], told[-2:]) == ([0, None], [8, 9])
+                assert [value for value in range(10) if value in told] == told[:1] + told[2:]
                 assert (gaps(life, "A", "t"), gaps(life, "A", "deep")) == (1, 0)
 
     asyncio.run(body())
@@ -162,7 +165,9 @@ def test_a_monitored_item_that_is_stuck_is_found_and_made_anew(
     write(server, "A.busy", [1])
 
     async def body() -> None:
-        options = connection(server.port, {"A": [tag("t", "A.t"), tag("busy", "A.busy")]})
+        tags = [tag("t", "A.t"), tag("busy", "A.busy")]
+        # As long as a change may be on its way before its item counts as stuck.
+        options = connection(server.port, {"A": tags}, timeout="3s")
         async with Life(driver_for(options)) as life:
             await life.until(partial(life.shows, "A", "t", 1))
             server.ask("stick", "A.t")
@@ -214,7 +219,7 @@ def test_the_other_of_two_redundant_servers_takes_over(
             second.ask("set_service_level", 0)
             await life.until(partial(life.shows, "A", "t", 3))
             assert "service level 0" in str(life.failures[-1])
-            assert (first.ask("connections"), second.ask("connections")) == (1, 0)
+            await life.until(lambda: (first.ask("connections"), second.ask("connections")) == (1, 0))
 
     asyncio.run(body())
 
@@ -251,8 +256,9 @@ def test_a_hundred_random_kills_and_cuts_and_the_tag_list_is_complete(start_serv
                     await asyncio.sleep(chance.random() * 0.15)  # the next one at any moment of the return
                     if round_ % 5 == 0:
                         await life.until(partial(complete, life))
-                        assert server.ask("connections") == 1
-                assert server.ask("subscriptions") == 1
-                assert len(life.failures) >= 50, "else it was not cut off often enough"
+                        await life.until(lambda: server.ask("connections") == 1)
+                # One that was made as the line was cut is given up when it says its first word.
+                await life.until(lambda: server.ask("subscriptions") == 1)
+                assert len(life.failures) >= 20, "each time after all was complete, at least"
 
     asyncio.run(body())

@@ -15,7 +15,7 @@ from tests.drivers.opcua.conftest import StartServer
 
 def found_at(place: TcpPlace | SerialPlace) -> list[Found]:
     async def find() -> list[Found]:
-        return [one async for one in OpcuaRecogniser().recognise(place, 5.0)]
+        return [one async for one in OpcuaRecogniser().recognise(place, 20.0)]
 
     return asyncio.run(find())
 

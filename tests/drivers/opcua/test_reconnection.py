@@ -1,12 +1,11 @@
 """Servers that are killed, fall silent, forget, or come back different."""
 
 import asyncio
-import time
 from functools import partial
 
 import pytest
 
-from drivers.opcua import subscription, watch
+from drivers.opcua import model_changes, subscription, watch
 from edge_agent.model.state import UnknownCause
 from tests.drivers.opcua.conftest import StartServer
 from tests.drivers.opcua.harness import connection, driver_for, tag
@@ -88,40 +87,43 @@ def test_namespaces_are_found_by_uri_wherever_they_stand(start_server: StartServ
 def test_a_dead_cable_is_noticed_and_closing_does_not_hang(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By a question that is not answered, long before the next sign of life of the subscription is due."""
     monkeypatch.setattr(watch, "QUIET", 0.5)
+    monkeypatch.setattr(subscription, "KEEP_ALIVE", 600.0)
+    monkeypatch.setattr(model_changes, "EVERY", 600.0)
     server = start_server()
     put(server, A_t=1)
 
     async def body() -> None:
         async with Proxy(server.port) as proxy:
-            options = connection(proxy.port, {"A": [tag("t", "A.t")]})
+            options = connection(proxy.port, {"A": [tag("t", "A.t")]}, timeout="3s")
             async with Life(driver_for(options)) as life:
                 await life.until(lambda: life.shows("A", "t", 1))
                 proxy.hold()
-                # quiet, then a check without answer (0.5 s), seen at the next attention
-                assert await life.until(lambda: len(life.failures) == 1) < 0.5 + 0.5 + 0.5 + 0.5
+                await life.until(partial(failed, life, 1))
                 assert life.failures[0].cause is UnknownCause.TIMEOUT
                 held = len(life.batches)
                 put(server, A_t=2)
-                await life.until(lambda: len(life.failures) == 2)
+                await life.until(partial(failed, life, 2))
                 assert life.failures[1].cause is UnknownCause.TIMEOUT
                 assert len(life.batches) == held, "no sign of life from behind a dead cable"
                 proxy.release()
                 await life.until(lambda: life.shows("A", "t", 2))
-                assert server.ask("connections") == 1
-            proxy.hold()
-            driver = driver_for(options)
-            proxy.release()
+                await life.until(lambda: server.ask("connections") == 1)
+            driver = driver_for(connection(proxy.port, {"A": [tag("t", "A.t")]}, timeout="60s"))
             await driver.open()
             proxy.hold()
-            started = time.monotonic()
-            await driver.close()
-            assert time.monotonic() - started < 1.0
+            async with asyncio.timeout(20):  # it takes 2 s; for an answer it would wait a minute
+                await driver.close()
 
     asyncio.run(body())
 
 
-def test_a_reset_is_noticed_at_once(start_server: StartServer) -> None:
+def test_a_reset_is_noticed_at_once(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not by what the server does not say any more: that would take minutes here."""
+    monkeypatch.setattr(watch, "QUIET", 600.0)
+    monkeypatch.setattr(subscription, "KEEP_ALIVE", 600.0)
+    monkeypatch.setattr(model_changes, "EVERY", 600.0)
     server = start_server()
     put(server, A_t=1)
 
@@ -133,16 +135,19 @@ def test_a_reset_is_noticed_at_once(start_server: StartServer) -> None:
             for cuts in range(1, 4):
                 await life.until(lambda: life.shows("A", "t", 1))
                 proxy.cut()
-                assert await life.until(partial(failed, life, cuts)) < 0.3
+                await life.until(partial(failed, life, cuts))
             await life.until(lambda: life.shows("A", "t", 1))
             assert {failure.cause for failure in life.failures} == {UnknownCause.UNREACHABLE}
 
     asyncio.run(body())
 
 
-@pytest.mark.parametrize("how", ["end_subscriptions", "drop_subscriptions"])
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [("end_subscriptions", "ended the subscription"), ("drop_subscriptions", "no longer publishes")],
+)
 def test_a_server_that_loses_its_subscriptions(
-    how: str, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+    how: str, told: str, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a word to the client, or without: then the keep-alive messages are what is missing."""
     monkeypatch.setattr(subscription, "KEEP_ALIVE", 0.5)
@@ -150,10 +155,11 @@ def test_a_server_that_loses_its_subscriptions(
     put(server, A_t=1)
 
     async def body() -> None:
-        async with Life(driver_for(connection(server.port, {"A": [tag("t", "A.t")]}))) as life:
+        async with Life(driver_for(connection(server.port, {"A": [tag("t", "A.t")]}, timeout="5s"))) as life:
             await life.until(lambda: life.shows("A", "t", 1))
             server.ask(how)
-            assert await life.until(lambda: len(life.failures) == 1) < 4
+            await life.until(partial(failed, life, 1))
+            assert told in str(life.failures[0])
             put(server, A_t=2)
             await life.until(lambda: life.shows("A", "t", 2))
             assert server.ask("subscriptions") == 1

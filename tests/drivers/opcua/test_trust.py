@@ -286,7 +286,7 @@ def test_commands_from_discovery_to_trust(start_server: StartServer, tmp_path: P
         certificate=server.write(tmp_path), security=("NoSecurity", "Basic256Sha256_Sign"), user=("a", "b")
     )
     url = f"opc.tcp://127.0.0.1:{process.port}"
-    seen = command("discover", url).output
+    seen = command("discover", "--timeout", "20s", url).output
     for word in ("Basic256Sha256", "Sign", "None", "UserName", "NOT trusted", "press", APPLICATION_URI):
         assert word in seen
     assert _line(seen, "Basic256Sha256 ").endswith("<- used 使用")
@@ -297,14 +297,14 @@ def test_commands_from_discovery_to_trust(start_server: StartServer, tmp_path: P
     assert f"127.0.0.1:{process.port}" in listed
     assert server.parsed.validity in listed
     assert command("trust", "accept", server.parsed.thumbprint).exit_code == 0
-    assert "NOT trusted" not in command("discover", url).output
+    assert "NOT trusted" not in command("discover", "--timeout", "20s", url).output
     ours = Pki().own()[0]
     listed = command("trust", "list").output
     assert listed.index("trusted servers") < listed.index(server.parsed.thumbprint)
     assert listed.index(server.parsed.thumbprint) < listed.index("rejected servers")
     assert str(ours.path) in listed
     assert command("trust", "remove", server.parsed.thumbprint).exit_code == 0
-    assert "NOT trusted" in command("discover", url).output
+    assert "NOT trusted" in command("discover", "--timeout", "20s", url).output
     again = command("trust", "remove", server.parsed.thumbprint)
     assert again.exit_code == 1
     assert "no certificate in" in again.output
@@ -316,18 +316,20 @@ def test_a_command_names_the_folder_where_it_is_not_the_users_own(
     server = issue()
     process = start_server(certificate=server.write(tmp_path), security=("Basic256Sha256_SignAndEncrypt",))
     pki = tmp_path / "of the plant"
-    seen = command("discover", f"127.0.0.1:{process.port}", "--pki", str(pki)).output
+    seen = command("discover", "--timeout", "20s", f"127.0.0.1:{process.port}", "--pki", str(pki)).output
     assert f"trust accept {server.parsed.thumbprint} --pki '{pki}'" in seen
     assert command("trust", "accept", server.parsed.thumbprint, "--pki", str(pki)).exit_code == 0
     assert len(Pki(pki).trusted()) == 1
     (tmp_path / "file").touch()
-    broken = command("discover", f"127.0.0.1:{process.port}", "--pki", str(tmp_path / "file"))
+    broken = command(
+        "discover", "--timeout", "20s", f"127.0.0.1:{process.port}", "--pki", str(tmp_path / "file")
+    )
     assert broken.exit_code == 1
     assert "cannot be used" in broken.output
 
 
 def test_a_server_with_nothing_to_trust(start_server: StartServer) -> None:
-    seen = command("discover", f"127.0.0.1:{start_server().port}").output
+    seen = command("discover", "--timeout", "20s", f"127.0.0.1:{start_server().port}").output
     assert "none of these is used" in seen
     assert "security: none" in seen
     assert "certificate" not in seen.lower().partition("policy")[2]

@@ -14,7 +14,7 @@ TAGS = {"A": [tag("t", "A.t")]}
 
 
 async def opening(port: int, **more: object) -> None:
-    driver = driver_for(connection(port, TAGS, **({"security": "strongest", "timeout": "2s"} | more)))
+    driver = driver_for(connection(port, TAGS, **({"security": "strongest"} | more)))
     try:
         await driver.open()
     finally:

@@ -17,7 +17,7 @@ from asyncua.server.server import Server
 from tests.drivers.opcua.companion.nodesets import FILES, nodesets
 
 PLANT = "http://example.com/plant"
-_START_LIMIT_S = 60.0
+_START_LIMIT_S = 120.0
 _DI = "http://opcfoundation.org/UA/DI/"
 _IA = "http://opcfoundation.org/UA/IA/"
 _MACHINERY = "http://opcfoundation.org/UA/Machinery/"

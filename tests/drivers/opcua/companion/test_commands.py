@@ -16,7 +16,7 @@ LATHE = "nsu=http://example.com/plant;s=Lathe"
 
 def call(model: ModelServer, command: str, *arguments: str) -> Result:
     url = f"127.0.0.1:{model.port}/machines"
-    return CliRunner().invoke(opcua, [command, url, "--security", "none", *arguments])
+    return CliRunner().invoke(opcua, [command, url, "--security", "none", "--timeout", "20s", *arguments])
 
 
 def test_a_tree_with_ids_by_namespace_uri(model: ModelServer) -> None:
@@ -90,7 +90,7 @@ def test_what_cannot_be_read(model: ModelServer, node: str, code: int, told: str
 
 
 def test_changes_live(model: ModelServer) -> None:
-    result = call(model, "watch", "i=2258", "--period", "200ms", "--seconds", "2")
+    result = call(model, "watch", "i=2258", "--period", "200ms", "--seconds", "8")
     assert result.exit_code == 0, result.output
     assert len([line for line in result.output.splitlines() if "i=2258" in line]) >= 2
 

@@ -111,7 +111,7 @@ STATES: dict[str, tuple[Writes, list[tuple[Writes, str]]]] = {
 def snippet(model: ModelServer) -> str:
     """What `machines` prints to paste."""
     url = f"opc.tcp://127.0.0.1:{model.port}/machines"
-    result = CliRunner().invoke(opcua, ["machines", url, "--security", "none"])
+    result = CliRunner().invoke(opcua, ["machines", url, "--security", "none", "--timeout", "20s"])
     assert result.exit_code == 0, result.output
     return result.output[result.output.index("connections:") :]
 
@@ -121,7 +121,7 @@ def test_machines_are_recognised_with_identity_and_specifications(model: ModelSe
     model.set("Lathe.Identification.SerialNumber", "L-4711")
     model.set("Lathe.Identification.ProductInstanceUri", "urn:example:lathe:4711")
     url = f"opc.tcp://127.0.0.1:{model.port}/machines"
-    shown = CliRunner().invoke(opcua, ["machines", url, "--security", "none"]).output
+    shown = CliRunner().invoke(opcua, ["machines", url, "--security", "none", "--timeout", "20s"]).output
     lathe = shown[shown.index("machine: Lathe") : shown.index("machine: Mill")]
     for text in ("Example Works 示例", "L-4711", "urn:example:lathe:4711", "OPC 40501-1", "OPC 40001-1"):
         assert text in lathe
@@ -147,7 +147,7 @@ def test_states_told_by_what_is_pasted(model: ModelServer, tmp_path: Path) -> No
         for name, value in start.items():
             model.set(f"{machine}.{name}", value)
     options = connection_of(tmp_path, snippet(model))
-    options = options.model_copy(update={"period": 0.1})
+    options = options.model_copy(update={"period": 0.1, "timeout": 20.0})
     rules = {equipment.id: RuleSet(equipment.states) for equipment in options.equipment}
 
     async def body() -> None:
@@ -183,7 +183,7 @@ def test_states_told_by_what_is_pasted(model: ModelServer, tmp_path: Path) -> No
 
 def test_what_a_machine_does_not_say_is_unknown(model: ModelServer, tmp_path: Path) -> None:
     """The inner state machines of PackML say nothing while the outer one is aborted."""
-    options = connection_of(tmp_path, snippet(model)).model_copy(update={"period": 0.1})
+    options = connection_of(tmp_path, snippet(model)).model_copy(update={"period": 0.1, "timeout": 20.0})
     filler = next(one for one in options.equipment if one.id == "Filler")
     rules = RuleSet(filler.states)
     not_active = StatusCodes.BadStateNotActive

@@ -12,7 +12,7 @@ def test_machines_with_identity_kind_and_profile(model: ModelServer) -> None:
     model.set("Lathe.Identification.SerialNumber", "L-4711")
 
     async def find() -> list[Found]:
-        return [one async for one in OpcuaRecogniser().recognise(TcpPlace("127.0.0.1", model.port), 5.0)]
+        return [one async for one in OpcuaRecogniser().recognise(TcpPlace("127.0.0.1", model.port), 20.0)]
 
     found = asyncio.run(find())
     assert {one.access["security"] for one in found} == {"none"}

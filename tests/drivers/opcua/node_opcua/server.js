@@ -34,6 +34,15 @@ const commands = {
         server.engine.addressSpace.deleteNode(variables.get(name));
         variables.delete(name);
     },
+    // Whether every monitored item of the variable has its newest value.
+    sampled(name) {
+        const newest = variables.get(name).readValue().value.value;
+        let all = true;
+        eachSubscription((subscription) => Object.values(subscription.monitoredItems).forEach((item) => {
+            if (item.node === variables.get(name)) all &&= item.oldDataValue.value?.value === newest;
+        }));
+        return all;
+    },
     sessions: () => server.engine.currentSessionCount,
     subscriptions: () => server.engine.currentSubscriptionCount,
     // Have every monitored item look at its node no longer.

@@ -9,7 +9,7 @@ from drivers.opcua import upkeep, watch
 from drivers.opcua.pki import Pki
 from edge_agent.model.state import UnknownCause
 from tests.drivers.opcua.harness import connection, driver_for
-from tests.drivers.opcua.life import Life
+from tests.drivers.opcua.life import LIMIT, Life
 from tests.drivers.opcua.node_opcua.conftest import StartNode
 from tests.drivers.opcua.node_opcua.server import NodeServer
 from tests.drivers.opcua.proxy import Proxy
@@ -32,10 +32,12 @@ def told_gaps(life: Life, count: int) -> bool:
 
 
 async def count_up(server: NodeServer, name: str, first: int, last: int) -> None:
-    """Values that the server samples, each with a source time of its own."""
+    """Values with source times of their own, each when the server has sampled the one before."""
     for number in range(first, last + 1):
         server.ask("put", name, number, START_MS + 1000 * number)
-        await asyncio.sleep(0.11)
+        async with asyncio.timeout(LIMIT):
+            while not server.ask("sampled", name):
+                await asyncio.sleep(0.01)
 
 
 def test_values_with_their_source_times_and_who_it_is(start_node: StartNode) -> None:
@@ -64,7 +66,7 @@ def test_values_with_their_source_times_and_who_it_is(start_node: StartNode) -> 
 def test_user_and_password(security: str, start_node: StartNode) -> None:
     """Without message security its password still goes out encrypted, so its certificate is looked at."""
     server = start_node(values={"a": 1}, user="agent", password=PASSWORD)
-    more = {"username": "agent", "timeout": "3s", "security": security}
+    more = {"username": "agent", "security": security}
 
     async def body() -> None:
         equipment = {"A": [tag(server, "a")]}
@@ -204,7 +206,8 @@ def test_a_frozen_subscription_is_found(start_node: StartNode, monkeypatch: pyte
     server = start_node(values={"a": 1, "b": 2})
 
     async def body() -> None:
-        options = connection(server.port, {"A": [tag(server, "a"), tag(server, "b")]})
+        # As long as a change may be on its way before its item counts as stuck.
+        options = connection(server.port, {"A": [tag(server, "a"), tag(server, "b")]}, timeout="3s")
         async with Life(driver_for(options)) as life:
             await life.until(lambda: life.shows("A", "a", 1.0) and life.shows("A", "b", 2.0))
             server.ask("stick")

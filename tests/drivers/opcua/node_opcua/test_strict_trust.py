@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import subprocess
 from collections.abc import Iterator
 from functools import partial
@@ -16,15 +15,15 @@ from tests.drivers.opcua.issuing import issue, some_key
 from tests.drivers.opcua.life import Life
 from tests.drivers.opcua.node_opcua.server import installed
 from tests.drivers.opcua.trusting import TAGS, failed, refusal
+from tests.ports import free_port
 
 USER: dict[str, object] = {"username": "operator", "password": "geheim-4711"}
-SLOW = {"timeout": "5s"}
 
 
 class StrictServer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = 0
+        self.port = free_port()
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -38,8 +37,7 @@ class StrictServer:
         )
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            if match := re.fullmatch(r"listening on (\d+)\n", line):
-                self.port = int(match[1])
+            if line == f"listening on {self.port}\n":
                 return
         raise AssertionError("the server has not started")
 
@@ -83,7 +81,7 @@ def pki(server: StrictServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def reads(server: StrictServer, **more: object) -> None:
-    options = connection(server.port, TAGS, **({"security": "strongest"} | SLOW | more))
+    options = connection(server.port, TAGS, **({"security": "strongest"} | more))
     async with Life(driver_for(options)) as life:
         await life.until(lambda: life.shows("A", "t", 1))
         assert not life.failures
@@ -96,17 +94,17 @@ def test_all_policies_with_user_and_password(policy: str, mode: str, server: Str
 
 
 def test_logins_that_are_refused(server: StrictServer, pki: Path) -> None:
-    told = refusal(server.port, pki=pki, **USER | {"password": "geheim"}, **SLOW)
+    told = refusal(server.port, pki=pki, **USER | {"password": "geheim"})
     assert "BadUserAccessDenied" in str(told)
     assert "password" in told.remedy
-    told = refusal(server.port, pki=pki, **SLOW)
+    told = refusal(server.port, pki=pki)
     assert "it offers: Certificate, UserName" in str(told)
 
 
 def test_a_user_certificate(server: StrictServer, pki: Path, tmp_path: Path) -> None:
     issue("operator", key=some_key(1)).write(tmp_path)
     login = {"user_certificate": tmp_path / "certificate.der", "user_key": tmp_path / "key.pem"}
-    refusal(server.port, pki=pki, **login, **SLOW)
+    refusal(server.port, pki=pki, **login)
     server.accept("users")
     asyncio.run(reads(server, pki=pki, **login))
 
@@ -114,7 +112,7 @@ def test_a_user_certificate(server: StrictServer, pki: Path, tmp_path: Path) -> 
 def test_it_comes_back_as_secure_as_it_was(server: StrictServer, pki: Path) -> None:
     async def body() -> None:
         nodes = {"A": [tag("t", "A.t")]}
-        options = connection(server.port, nodes, security="strongest", pki=pki, **USER, **SLOW)
+        options = connection(server.port, nodes, security="strongest", pki=pki, **USER)
         async with Life(driver_for(options)) as life:
             for restarts in range(1, 3):
                 await life.until(lambda: life.shows("A", "t", 1))
