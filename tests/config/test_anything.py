@@ -22,6 +22,9 @@ values = st.recursive(
     max_leaves=6,
 )
 
+OF_NO_MATTER = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+"""How fast it goes, as for all tests; and that examples share a folder, in which each writes its own file."""
+
 
 def routes_of(value: Plain, route: Route = ()) -> list[Route]:
     children = (
@@ -42,7 +45,7 @@ def replaced(value: Plain, route: Route, by: Plain) -> Plain:
     return [replaced(child, route[1:], by) if at == route[0] else child for at, child in enumerate(value)]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=OF_NO_MATTER, max_examples=150)
 @given(data=st.data())
 def test_any_value_anywhere(tmp_path: Path, data: st.DataObject) -> None:
     tree, _ = parse_yaml(write_site(tmp_path, FULL))
@@ -54,7 +57,7 @@ def test_any_value_anywhere(tmp_path: Path, data: st.DataObject) -> None:
     check_that_it_is_told(tmp_path, json.dumps(content, ensure_ascii=data.draw(st.booleans())))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=OF_NO_MATTER, max_examples=150)
 @given(start=st.integers(0, len(FULL)), length=st.integers(0, 20), text=st.text(max_size=5))
 def test_any_typing_anywhere(tmp_path: Path, start: int, length: int, text: str) -> None:
     check_that_it_is_told(tmp_path, FULL[:start] + text + FULL[start + length :])

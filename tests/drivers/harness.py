@@ -27,7 +27,7 @@ class Harness(Protocol):
         """
 
     def driver(self, tag_sets: list[AnyTagSet]) -> AnyDriver:
-        """A driver for this server, not opened, with a time limit of 0.5 s."""
+        """A driver for this server, not opened, whose time limit of a few seconds a dead equipment costs."""
 
     async def set(self, equipment: str, tag: str, value: Value) -> None:
         """Change what the server serves."""

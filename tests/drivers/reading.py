@@ -9,7 +9,7 @@ from edge_agent.driver import AnyDriver, AnyTagSet, EquipmentFailed, PolledDrive
 from edge_agent.model.batch import Batch, Value
 from edge_agent.model.quality import Quality, QualityLevel
 
-LIMIT = 15.0
+LIMIT = 30.0
 """Seconds after which a condition that is waited for counts as not met."""
 
 

@@ -18,7 +18,7 @@ from edge_agent.simulator.story import Story
 from tests.ports import free_ports
 
 START_LIMIT_S = 30.0
-STOP_LIMIT_S = 10.0
+STOP_LIMIT_S = 30.0
 
 SIMULATE = (sys.executable, "-c", "from edge_agent.cli.simulate import simulate; simulate()")
 BROKER = (sys.executable, "-m", "edge_agent.simulator.broker")

@@ -13,6 +13,7 @@ from drivers.modbus.options import ModbusConnection, ModbusEquipment, ModbusTag
 from drivers.modbus.reading import ModbusTagSet
 from edge_agent.driver import AnyDriver, AnyTagSet, TagSet
 from edge_agent.model.batch import Value
+from tests.ports import free_port
 
 UNITS = {"A": 1, "B": 2}
 TAGS = {"t0": 0, "t1": 1, "t2": 2}
@@ -28,11 +29,18 @@ def connection(port: int, equipment: Sequence[ModbusEquipment], **options: Any) 
             "driver": "modbus",
             "host": "127.0.0.1",
             "port": port,
-            "timeout": "500ms",
+            "timeout": "20s",
             "equipment": tuple(equipment),
             **options,
         }
     )
+
+
+def limit_answers(driver: ModbusDriver, seconds: float) -> None:
+    """From now until it is opened again, each answer has so long: for a unit that is to be found silent,
+    while the opening and the other units have the time that a busy computer may need."""
+    assert driver._line is not None
+    driver._line._timeout = seconds
 
 
 def listening_port(server: ModbusBaseServer) -> int:
@@ -50,7 +58,7 @@ class ModbusHarness:
     """See `tests.drivers.harness.Harness`. Holding registers 0 to 7 exist; t0, t1, t2 are the first."""
 
     def __init__(self) -> None:
-        self.port = 0
+        self.port = free_port()
         self.requests = 0
         """Frames that the server got."""
         self._server: ModbusTcpServer | None = None
@@ -76,7 +84,6 @@ class ModbusHarness:
             devices, address=("127.0.0.1", self.port), trace_packet=self._pass_unless_silent
         )
         await self._server.serve_forever(background=True)
-        self.port = listening_port(self._server)
 
     async def stop(self) -> None:
         server, self._server = self._server, None
@@ -96,7 +103,8 @@ class ModbusHarness:
 
     def driver(self, tag_sets: list[AnyTagSet]) -> AnyDriver:
         ours = cast(list[ModbusTagSet], tag_sets)
-        return cast(AnyDriver, ModbusDriver(connection(self.port, [s.equipment for s in ours]), ours))
+        options = connection(self.port, [s.equipment for s in ours], timeout="3s")
+        return cast(AnyDriver, ModbusDriver(options, ours))
 
     async def set(self, equipment: str, tag: str, value: Value) -> None:
         assert isinstance(value, int)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-LIMIT = 5.0
+LIMIT = 30.0
 """Seconds until socat has made its ports."""
 
 

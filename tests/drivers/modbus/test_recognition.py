@@ -56,7 +56,7 @@ def found(units: dict[int, Unit], other: Unit = lambda _: None) -> list[Found]:
         async with net.network() as network:
             host = await network.serve("127.0.0.61", port, partial(net.StandIn, answer=answer))
             place = TcpPlace(host.address, port)
-            return [one async for one in ModbusRecogniser().recognise(place, 1.0)]
+            return [one async for one in ModbusRecogniser().recognise(place, 60.0)]
 
     return asyncio.run(find())
 
@@ -88,12 +88,12 @@ def test_a_device_that_wants_255() -> None:
 def test_a_serial_port_is_tried_until_somebody_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recognition, "UNITS", range(16, 19))
+    monkeypatch.setattr(recognition, "UNITS", range(16, 18))
     results = Results()
     with pty_pair(tmp_path) as line, libmodbus_unit(line.other, 17):
         nobody = SerialPlace(str(tmp_path / "none"), 9600, "N")
         settings = [SerialPlace(str(line.port), rate, "N") for rate in (19200, 9600)]
-        survey = Survey((), (), (nobody, *settings), (ModbusRecogniser(),), 2.0)
+        survey = Survey((), (), (nobody, *settings), (ModbusRecogniser(),), 6.0)
         asyncio.run(Surveyor(survey, results).look())
     (one,) = results.found
     assert (one.part, one.unit) == ("unit 17", {"unit": 17})

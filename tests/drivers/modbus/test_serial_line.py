@@ -3,8 +3,7 @@
 import asyncio
 import struct
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,16 @@ from edge_agent.acquisition.supervisor import ConnectionSupervisor
 from edge_agent.driver import AnyDriver, ConnectionFailed, DriverError, TagSet
 from edge_agent.model.batch import Batch
 from edge_agent.model.state import UnknownCause
+from tests import loop_time
 from tests.drivers.modbus.harness import connection
-from tests.drivers.modbus.hostile import Question, Script, hostile_server, unit_with, value_at
+from tests.drivers.modbus.hostile import (
+    Question,
+    Script,
+    hostile_line,
+    hostile_server,
+    unit_with,
+    value_at,
+)
 from tests.drivers.modbus.image import pymodbus_server
 from tests.drivers.modbus.ptys import pty_to_tcp
 
@@ -32,19 +39,12 @@ RUN_S = 1.6
 
 
 def serial_connection(
-    port: Path, sets: list[ModbusTagSet], timeout: str = "100ms", **serial: Any
+    port: Path, sets: list[ModbusTagSet], timeout: str = "20s", **serial: Any
 ) -> ModbusDriver:
     line = {"device": str(port), "baudrate": 115200, "parity": "N", **serial}
     equipment = {s.equipment.id: s.equipment for s in sets}
     options = connection(502, list(equipment.values()), host=None, serial=line, timeout=timeout)
     return ModbusDriver(options, sets)
-
-
-@asynccontextmanager
-async def line_with(script: Script, folder: Path) -> AsyncIterator[Path]:
-    async with hostile_server(script, "rtu") as tcp_port:
-        with pty_to_tcp(folder, tcp_port) as socat:
-            yield socat.port
 
 
 class Record:
@@ -74,12 +74,19 @@ class Record:
     def limit_crossed(self, connection: str, crossing: Crossing) -> None: ...
 
 
-async def supervise(driver: ModbusDriver, seconds: float) -> Record:
+def supervise(script: Script, sets: list[ModbusTagSet], timeout: str) -> Record:
+    """What comes in RUN_S of the loop's time while `script` answers for the units of a line."""
     record = Record()
-    supervised: AnyDriver = driver  # type: ignore[assignment]  # the agent knows drivers by their base only
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await ConnectionSupervisor(supervised, record, 0.0).run()
+
+    async def body() -> None:
+        driver = serial_connection(Path("port"), sets, timeout)
+        supervised: AnyDriver = driver  # type: ignore[assignment]  # the agent knows drivers by their base only
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RUN_S):
+                await ConnectionSupervisor(supervised, record, 0.0).run()
+
+    with hostile_line(script, "rtu"):
+        loop_time.run(body())
     return record
 
 
@@ -93,13 +100,8 @@ def fast_and_slow(units: range) -> list[ModbusTagSet]:
     return sets
 
 
-def longest_gap(times: list[float]) -> float:
-    return max(after - before for before, after in pairwise(times))
-
-
-def test_units_and_periods_take_turns(tmp_path: Path) -> None:
-    """Seen by order and counts alone, as a busy computer takes longer for everything: neighbours get as much,
-    and between two readings at the slow period each unit has some at the fast one."""
+def test_units_and_periods_take_turns() -> None:
+    """Neighbours get as much, and between two readings at the slow period each unit has some at the fast."""
     busy = False
     overlaps = 0
 
@@ -111,11 +113,7 @@ def test_units_and_periods_take_turns(tmp_path: Path) -> None:
         question.answer()
         busy = False
 
-    async def body() -> Record:
-        async with line_with(script, tmp_path) as port:
-            return await supervise(serial_connection(port, fast_and_slow(range(1, 5))), RUN_S)
-
-    record = asyncio.run(body())
+    record = supervise(script, fast_and_slow(range(1, 5)), "100ms")
     assert record.wrong == []
     assert overlaps == 0
     assert len(record.times) == 8
@@ -132,20 +130,16 @@ def test_units_and_periods_take_turns(tmp_path: Path) -> None:
                 assert between >= 2, "who is asked seldom does not hold up who is asked often"
 
 
-def test_a_line_with_too_much_to_do_is_still_shared_fairly(tmp_path: Path) -> None:
+def test_a_line_with_too_much_to_do_is_still_shared_fairly() -> None:
     """Eight units at the fast period are twice what the line can carry: all of them get their half."""
 
     async def script(question: Question) -> None:
         await asyncio.sleep(2.5 * ANSWER_S)
         question.answer()
 
-    async def body() -> Record:
-        async with line_with(script, tmp_path) as port:
-            sets = [unit_with([unit], unit=unit) for unit in range(1, 9)]
-            slow = TagSet(sets[0].equipment, unit_with([700, 701]).tags, SLOW)
-            return await supervise(serial_connection(port, [*sets, slow]), RUN_S)
-
-    record = asyncio.run(body())
+    sets = [unit_with([unit], unit=unit) for unit in range(1, 9)]
+    slow = TagSet(sets[0].equipment, unit_with([700, 701]).tags, SLOW)
+    record = supervise(script, [*sets, slow], "100ms")
     assert record.wrong == []
     counts = {key: len(times) for key, times in record.times.items()}
     fast = [count for (_, tags), count in counts.items() if tags == 1]
@@ -154,26 +148,22 @@ def test_a_line_with_too_much_to_do_is_still_shared_fairly(tmp_path: Path) -> No
     assert counts["U1", 2] >= 0.6 * RUN_S / SLOW
 
 
-def test_a_dead_unit_costs_its_neighbours_at_most_one_time_out(tmp_path: Path) -> None:
+def test_a_dead_unit_costs_its_neighbours_at_most_one_time_out() -> None:
     timeout = 0.15
 
     async def script(question: Question) -> None:
         if question.unit != 3:
             question.answer()
 
-    async def body() -> Record:
-        async with line_with(script, tmp_path) as port:
-            sets = [unit_with([unit], unit=unit) for unit in range(1, 6)]
-            return await supervise(serial_connection(port, sets, timeout="150ms"), RUN_S)
-
-    record = asyncio.run(body())
+    record = supervise(script, [unit_with([unit], unit=unit) for unit in range(1, 6)], "150ms")
     assert record.wrong == []
     assert record.failed == {("U3", UnknownCause.TIMEOUT)}
     assert {equipment for equipment, _ in record.times} == {"U1", "U2", "U4", "U5"}
     for times in record.times.values():
-        assert longest_gap(times) < 0.1 + timeout + 0.05
-        # Parked after two failures in a row: then nothing is lost any more.
-        assert len(times) >= RUN_S / 0.1 - 2 * timeout / 0.1 - 3
+        gaps = [after - before for before, after in pairwise(times)]
+        assert max(gaps) < 0.1 + timeout + 0.05
+        # Parked after two failures in a row, for a second or two: then nothing is lost any more.
+        assert sum(gap > 0.12 for gap in gaps) <= 3
 
 
 # The port
@@ -192,9 +182,10 @@ def test_a_port_that_is_pulled_out_and_comes_back(tmp_path: Path) -> None:
                     await driver.read(tags)
                 assert failure.value.cause is UnknownCause.UNREACHABLE
                 await driver.close()
+                # As udev does: the terminal that the link leads to may be somebody else's meanwhile.
+                (tmp_path / "port").unlink()
                 with pytest.raises(ConnectionFailed):
                     await driver.open()
-            (tmp_path / "port").unlink(missing_ok=True)
             with pty_to_tcp(tmp_path, tcp_port):
                 await driver.open()
                 try:
@@ -297,13 +288,14 @@ def test_silence_is_kept_before_each_request(tmp_path: Path) -> None:
 
     async def body() -> None:
         tags = unit_with([0, 1000, 2000])
-        async with line_with(script, tmp_path) as port:
-            driver = serial_connection(port, [tags], timeout="1s", baudrate=1200)
-            await driver.open()
-            try:
-                await driver.read(tags)
-            finally:
-                await driver.close()
+        async with hostile_server(script, "rtu") as tcp_port:
+            with pty_to_tcp(tmp_path, tcp_port) as socat:
+                driver = serial_connection(socat.port, [tags], baudrate=1200)
+                await driver.open()
+                try:
+                    await driver.read(tags)
+                finally:
+                    await driver.close()
 
     asyncio.run(body())
     assert len(times) == 3

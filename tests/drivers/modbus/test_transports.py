@@ -14,7 +14,7 @@ from drivers.modbus.options import ModbusConnection, ModbusEquipment, ModbusTag,
 from drivers.modbus.reading import ModbusTagSet
 from edge_agent.driver import ConnectionFailed, EquipmentFailed, TagSet
 from edge_agent.model.state import UnknownCause
-from tests.drivers.modbus.harness import connection, tag_set
+from tests.drivers.modbus.harness import connection, limit_answers, tag_set
 from tests.drivers.modbus.image import image_of_every_type, pymodbus_server
 from tests.drivers.modbus.ptys import pty_to_tcp
 from tests.field.certificates import Authority
@@ -53,7 +53,7 @@ async def served(
             return
         with pty_to_tcp(folder, port) as socat:
             serial = {"device": str(socat.port), "baudrate": 115200, "parity": "N"}
-            yield connection(port, units, host=None, serial=serial, framing=framing, timeout="300ms")
+            yield connection(port, units, host=None, serial=serial, framing=framing)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -87,9 +87,11 @@ def test_a_unit_that_is_not_there_costs_itself_only(transport: str, tmp_path: Pa
             await driver.open()
             try:
                 for _ in range(2):
+                    limit_answers(driver, 0.2)
                     with pytest.raises(EquipmentFailed) as failure:
                         await driver.read(absent)
                     assert failure.value.cause is UnknownCause.TIMEOUT
+                    limit_answers(driver, options.timeout)
                     assert tuple((await driver.read(present)).values) == IMAGE.values
             finally:
                 await driver.close()

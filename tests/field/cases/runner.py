@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.contract.messages import Telemetry
+from edge_agent.contract.messages import State, Telemetry
 from edge_agent.simulator.stage import workshop
 from tests.field.agent_process import AgentProcess
 from tests.field.mosquitto import Mosquitto
@@ -46,6 +46,12 @@ def batches(received: list[Received], equipment: str) -> list[Telemetry]:
         if isinstance(r.message, Telemetry) and r.message.equipment == equipment
     }
     return [found[seq] for seq in sorted(found, key=int)]  # type: ignore[arg-type]  # all are numbered
+
+
+def state_of(received: list[Received], equipment: str) -> tuple[str, str] | None:
+    """The newest state of one equipment, with its cause."""
+    told = [r.message for r in received if isinstance(r.message, State) and r.message.equipment == equipment]
+    return (told[-1].state, told[-1].cause) if told else None
 
 
 def gaps_ms(telemetry: list[Telemetry]) -> list[int]:

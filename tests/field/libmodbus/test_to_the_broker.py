@@ -17,11 +17,13 @@ connections:
     host: 127.0.0.1
     port: {modbus}
     period: 200ms
+    timeout: 20s
     equipment:
       - id: MTR-01
         unit: 1
         tags:
 {tags}
+indicators: {{every: 2s}}
 uplinks:
   - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt}, audience: plant}}
 """
@@ -67,7 +69,11 @@ def test_what_libmodbus_serves_arrives_at_the_broker(tmp_path: Path) -> None:
         configuration.write_text(CONFIGURATION.format(modbus=modbus, mqtt=broker.port, tags=tags), "utf-8")
         with AgentProcess(configuration, tmp_path) as agent:
             received = platform.wait_for(
-                lambda r: sum(isinstance(x.message, Telemetry) for x in r) >= 5 and LIVE in figures_of(r)
+                lambda r: (
+                    sum(isinstance(x.message, Telemetry) for x in r) >= 5
+                    and figures_of(r).get(LIVE) == (1, 1)  # (0, 1) before it has answered
+                ),
+                60,
             )
             assert agent.stop() == 0
         batches = [x.message for x in received if isinstance(x.message, Telemetry)]
@@ -76,4 +82,3 @@ def test_what_libmodbus_serves_arrives_at_the_broker(tmp_path: Path) -> None:
             assert [(batch.tags[f.index], f.reason) for f in batch.flaws] == [
                 ("absent", "illegal_data_address")
             ]
-        assert figures_of(received)[LIVE] == (1, 1)
