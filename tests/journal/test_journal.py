@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,18 @@ from edge_agent.journal.cipher import KeyCipher
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.limits import Limits
 from edge_agent.journal.store import Record
-from tests.journal.test_store import cut_power
+from tests.journal.test_store import cut_power, kill
 
 ALL = frozenset(RecordClass)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(work, 10))
+    asyncio.run(asyncio.wait_for(work, 30))
+
+
+async def left_of(journal: Journal, how: Callable[[Path, str], Path], folder: Path) -> Path:
+    """The journal as a kill or a power cut leaves it now: copied in its thread, while nobody writes."""
+    return await asyncio.get_running_loop().run_in_executor(journal._thread, how, folder, "after")
 
 
 def reading(text: str) -> Record:
@@ -60,7 +65,7 @@ def test_flush_means_on_disk(tmp_path: Path) -> None:
         for i in range(500):
             journal.append(reading(str(i)))
         await journal.flush()
-        other = Journal(tmp_path / "j.db", {"a": ALL})  # as after a kill: nothing was closed
+        other = Journal(await left_of(journal, kill, tmp_path), {"a": ALL})
         assert other.last("a") == 500
         await other.close()
         await journal.close()
@@ -86,8 +91,9 @@ def test_cursor_moves_reach_the_disk_without_new_records(
     run(work())
 
 
-def test_cursor_moves_go_with_what_is_synced(tmp_path: Path) -> None:
+def test_cursor_moves_go_with_what_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a state or an event comes every second there is never a second without a sync."""
+    monkeypatch.setattr(module, "SYNC_S", 3600)
 
     async def work() -> None:
         journal = Journal(tmp_path / "j.db", {"a": ALL})
@@ -97,7 +103,7 @@ def test_cursor_moves_go_with_what_is_synced(tmp_path: Path) -> None:
             await journal.flush()
             assert journal._saved["a"] == seq - 1
             journal.acknowledge("a", seq)
-        other = Journal(tmp_path / "j.db", {"a": ALL})  # as after a kill: nothing was closed
+        other = Journal(await left_of(journal, kill, tmp_path), {"a": ALL})
         assert other.acknowledged("a") == 2
         await other.close()
         await journal.close()
@@ -171,11 +177,11 @@ def test_a_reader_passes_over_numbers_that_a_power_cut_took(
         before.start()
         before.append(reading("1"))
         await before.flush()
-        cut_power(tmp_path, "after")
+        left_behind = await left_of(before, cut_power, tmp_path)
         await before.close()
 
         monkeypatch.setattr(store, "boot_id", lambda: "tuesday")
-        journal = Journal(tmp_path / "after" / "j.db", {"a": ALL})
+        journal = Journal(left_behind, {"a": ALL})
         journal.start()
         assert journal.depth("a") == 2, "what was left, and the event that tells of the rest"
         left, event = await journal.read("a", 0, 10)

@@ -1,10 +1,17 @@
 """Urgent before live before backlog, and nobody without room."""
 
 import asyncio
-import time
+from types import SimpleNamespace
 
+import pytest
+
+from edge_agent.uplinks import turns as module
 from edge_agent.uplinks.streams import Stream
 from edge_agent.uplinks.turns import AROUND, Turns
+from tests import loop_time
+
+RATE = 8000.0
+"""Bytes a second, such that the times of messages are exact."""
 
 
 def test_what_is_urgent_gets_the_next_place() -> None:
@@ -36,9 +43,13 @@ def test_what_is_urgent_gets_the_next_place() -> None:
     asyncio.run(life())
 
 
-def test_it_keeps_to_its_rate_and_what_is_urgent_waits_for_one_message_at_most() -> None:
+def test_it_keeps_to_its_rate_and_what_is_urgent_waits_for_one_message_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def life() -> None:
-        turns = Turns(lambda: True, rate=10_000.0)
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=loop.time))
+        turns = Turns(lambda: True, rate=RATE)
         sent: list[Stream] = []
 
         async def send(stream: Stream, count: int) -> None:
@@ -46,13 +57,13 @@ def test_it_keeps_to_its_rate_and_what_is_urgent_waits_for_one_message_at_most()
                 await turns.wait(stream, 500)
                 sent.append(stream)
 
-        began = time.monotonic()
+        began = loop.time()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(send(Stream.LIVE, 6))
             await asyncio.sleep(0)
             assert sent == [Stream.LIVE], "what comes first waits for nothing"
             tasks.create_task(send(Stream.URGENT, 1))
         assert sent == [Stream.LIVE, Stream.URGENT, *[Stream.LIVE] * 5]
-        assert time.monotonic() - began >= 6 * (500 + AROUND) / 10_000
+        assert loop.time() - began == 6 * (500 + AROUND) / RATE
 
-    asyncio.run(life())
+    loop_time.run(life())

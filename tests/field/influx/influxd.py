@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 from tests.ports import free_port
 
-START_LIMIT_S = 20.0
+START_LIMIT_S = 30.0
 USER, PASSWORD = "edge", "a password"
 
 _INFLUXD = """

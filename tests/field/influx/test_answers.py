@@ -13,6 +13,7 @@ from edge_agent.uplinks import uplink as base_module
 from edge_agent.uplinks.uplink import UplinkState
 from tests.field.influx.answering import Answer, Answering, Written
 from tests.field.influx.bench import Bench
+from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -237,11 +238,36 @@ def test_a_database_that_does_not_answer_is_given_up_in_time(tmp_path: Path) -> 
     assert bench.told[0] == ("uplink_down", "no answer within the time limit")
 
 
+def test_acquisition_goes_on_while_a_database_does_not_answer(tmp_path: Path) -> None:
+    """The answer comes when the event loop says so, which it could not while it waited for the answer."""
+    asked, recorded = threading.Event(), threading.Event()
+    in_time: list[bool] = []
+
+    def answer(_: Written) -> Answer:
+        asked.set()
+        in_time.append(recorded.wait(30))
+        return Answer()
+
+    with Answering(answer) as database:
+        bench = Bench(tmp_path, database.url, timeout="60s")
+
+        async def work() -> None:
+            bench.read_many(10)
+            await bench.until(asked.is_set)
+            bench.read_many(10)
+            await bench.journal.flush()
+            recorded.set()
+            await bench.delivered(60)
+
+        bench.run(work)
+    assert all(in_time)
+    assert len(readings(database.written)) == 20
+
+
 def test_a_database_that_is_not_running_and_a_name_that_is_none(tmp_path: Path) -> None:
-    with Answering(lambda _: Answer()) as database:
-        url = database.url
+    nobody = f"http://127.0.0.1:{free_port()}"
     for number, (where, told) in enumerate(
-        ((url, "Connection refused"), ("http://no.such.invalid", "resolved"))
+        ((nobody, "Connection refused"), ("http://no.such.invalid", "resolved"))
     ):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -249,7 +275,7 @@ def test_a_database_that_is_not_running_and_a_name_that_is_none(tmp_path: Path) 
 
         async def work() -> None:
             bench.read_many(1)  # noqa: B023
-            await bench.until(lambda: bool(bench.told))  # noqa: B023
+            await bench.until(lambda: bool(bench.told), 60)  # noqa: B023 - resolvers take their time
 
         bench.run(work)
         assert told in bench.told[0][1]

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import threading
 import time
 from pathlib import Path
 
@@ -242,55 +241,31 @@ def test_the_certificate_is_verified(tmp_path: Path) -> None:
         assert database.count("readings") == 5
 
 
-class Pulse(threading.Thread):
-    """Wakes up every 10 ms beside the event loop; how long it was away tells how busy the computer is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.longest = 0.0
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        last = time.monotonic()
-        while not self._ended.wait(0.01):
-            now = time.monotonic()
-            last, self.longest = now, max(self.longest, now - last)
-
-    def end(self) -> None:
-        self._ended.set()
-        self.join()
-
-
 def test_acquisition_does_not_wait_for_a_backlog(tmp_path: Path) -> None:
-    """While 20,000 records are written, the event loop is never away for long, beside a thread that has
-    nothing else to do."""
+    """While 20,000 records are written, the event loop never works on one thing for long. What it works is
+    measured, and not how long the computer let it wait; that it does not wait either, test_answers shows."""
     with Influxd(tmp_path / "db") as database:
         database.create()
         bench = Bench(tmp_path, database.url)
         longest = 0.0
-        pulse = Pulse()
 
         async def work() -> None:
             nonlocal longest
             bench.read_many(20_000)
             await bench.journal.flush()
-            pulse.start()
-            last = time.monotonic()
+            last = time.thread_time()
 
             def delivered() -> bool:
                 nonlocal last, longest
-                now = time.monotonic()
+                now = time.thread_time()
                 last, longest = now, max(longest, now - last)
                 return bench.journal.depth("plant") == 0
 
-            try:
-                await bench.until(delivered, 60)
-            finally:
-                pulse.end()
+            await bench.until(delivered, 60)
 
         bench.run(work)
         assert database.count("readings") == 20_000
-        assert longest < 0.4 + 3 * pulse.longest
+        assert longest < 0.1
 
 
 def test_the_statements_of_the_page_are_right(tmp_path: Path) -> None:

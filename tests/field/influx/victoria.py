@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from tests.ports import free_port
 
-START_LIMIT_S = 20.0
+START_LIMIT_S = 30.0
 
 
 class Victoria:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edge_agent.model.batch import Value
+from edge_agent.model.clock import CLOCK
 from edge_agent.model.link import LinkLevel
 from edge_agent.model.quality import bad
 from edge_agent.uplinks import uplink as base_module
@@ -84,7 +85,7 @@ class Evidence:
 
 async def play(folder: Path, version: str) -> Evidence:
     """The scenario; `version` of MQTT."""
-    began = int(time.time() * 1000)
+    began = CLOCK.now_ms()
     marks: dict[str, float] = {}
 
     def mark(name: str) -> None:
@@ -106,6 +107,8 @@ async def play(folder: Path, version: str) -> Evidence:
 
             async with Bench(folder, tap.port, **options) as bench:
                 bench.add(state("CNC-01", LinkLevel.LIVE), batch("CNC-01", dict(cnc)))
+                await bench.journal.flush()
+                await until(lambda: bench.uplink._known == bench.journal.last("scada"))
                 await until(lambda: len([p for p in tap.packets if p.kind == SUBSCRIBE]) == 2)
                 await asyncio.to_thread(host.state, True, 1000, "other")
                 await asyncio.to_thread(host.state, False, 1000)
@@ -176,7 +179,7 @@ async def play(folder: Path, version: str) -> Evidence:
             async with Bench(folder, tap.port, **options):
                 await until(lambda: births() > known)
             await until(lambda: tap.packets[-1].kind == DISCONNECT)
-        ended = int(time.time() * 1000)
+        ended = CLOCK.now_ms()
         return Evidence(version, tap.packets, host.heard(), host.said, marks, tap.most_open, began, ended)
 
 

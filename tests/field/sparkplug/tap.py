@@ -148,11 +148,14 @@ class Tap:
     def __init__(self, broker_port: int) -> None:
         self.packets: list[Packet] = []
         self.open = 0
-        """Connections that stand."""
+        """Connections that the client has not ended."""
         self.most_open = 0
+        self.answers = True
+        """Whether what the broker says is passed on."""
         self.port = 0
         self._broker_port = broker_port
         self._count = 0
+        self._serving = 0
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> "Tap":
@@ -163,7 +166,7 @@ class Tap:
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
         self.cut()
-        while self.open:
+        while self._serving:
             await asyncio.sleep(0.01)
 
     def cut(self) -> None:
@@ -174,18 +177,22 @@ class Tap:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._count += 1
         client = _Client(self._count)
+        self._serving += 1
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         there: asyncio.StreamWriter | None = None
         try:
-            back, there = await asyncio.open_connection("127.0.0.1", self._broker_port)
-            self._writers |= {writer, there}
-            answers = asyncio.create_task(self._pass_on(back, writer))
-            with contextlib.suppress(OSError):
-                while data := await reader.read(65536):
-                    self.packets += client.packets(data)
-                    there.write(data)
-                    await there.drain()
+            try:
+                back, there = await asyncio.open_connection("127.0.0.1", self._broker_port)
+                self._writers |= {writer, there}
+                answers = asyncio.create_task(self._pass_on(back, writer))
+                with contextlib.suppress(OSError):
+                    while data := await reader.read(65536):
+                        self.packets += client.packets(data)
+                        there.write(data)
+                        await there.drain()
+            finally:
+                self.open -= 1  # now, and not when the broker has noticed: the client may come again at once
             there.close()
             await answers
         except OSError:
@@ -193,11 +200,12 @@ class Tap:
         finally:
             self._writers -= {writer, there} if there is not None else {writer}
             writer.close()
-            self.open -= 1
+            self._serving -= 1
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
+                if self.answers:
+                    writer.write(data)
+                    await writer.drain()
         writer.close()
