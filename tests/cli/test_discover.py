@@ -19,13 +19,26 @@ from click.testing import CliRunner, Result
 from edge_agent.cli.discover import discover
 from edge_agent.cli.match import match
 from edge_agent.config.site import load_site
+from edge_agent.discovery import survey
 from edge_agent.discovery.file import read
 from edge_agent.discovery.mdns import Announced
 from tests.discovery import network as net
 from tests.ports import free_ports
 
 HERE, ALSO = "127.0.0.51", "127.0.0.52"
-COMMAND = (sys.executable, "-c", "from edge_agent.cli.discover import discover; discover()")
+PATIENCE_S = 30.0
+"""Whoever is there answers, however busy this computer is; who is not is refused at once."""
+COMMAND = (
+    sys.executable,
+    "-c",
+    f"from edge_agent.discovery import survey; survey.KNOCK_S = {PATIENCE_S};"
+    "from edge_agent.cli.discover import discover; discover()",
+)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "KNOCK_S", PATIENCE_S)
 
 
 def run(command: Any, *options: str) -> Result:
@@ -69,6 +82,8 @@ def options(ports: dict[str, int]) -> list[str]:
         f"s7={ports['s7']}",
         "--port",
         f"lsv2={ports['lsv2']}",
+        "--timeout",
+        "30s",
     ]
 
 
@@ -133,7 +148,7 @@ def test_ctrl_c_shows_and_writes_what_was_found(ports: dict[str, int], tmp_path:
         while "+ " not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        shown, _ = process.communicate(timeout=20)
+        shown, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Stopped" in shown
     assert "Siemens" in shown
@@ -165,7 +180,7 @@ def test_who_announces_himself_is_visited_only_at_a_named_address(
     monkeypatch.setattr("edge_agent.cli.discover.announced", heard)
     file = tmp_path / "found.json"
     only = ("--only", "opcua", "--port", f"opcua={ports['drip']}")
-    result = run(discover, HERE, *only, "--mdns", "--timeout", "200ms", "--yes", "--json", str(file))
+    result = run(discover, HERE, *only, "--mdns", "--timeout", "30s", "--yes", "--json", str(file))
     assert result.exit_code == 1
     assert f"also  opc.tcp://{ALSO}:{ports['lsv2']}" in result.output
     found = read(file)

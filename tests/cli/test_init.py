@@ -17,7 +17,7 @@ from edge_agent.config.site import load_site
 CODE = "91330300MA00DEM06A"
 ENOUGH = ("--enterprise", CODE, "--region", "330300", "--workshop", "一车间", "--workshop", "二车间")
 SETTLED = (*ENOUGH, "--broker", "none")
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 def run(*options: str) -> Result:

@@ -7,10 +7,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 from ruamel.yaml import YAML
 
 from edge_agent.config import load_site
+from tests.console.waiting import until
 from tests.field.mosquitto import Mosquitto
 from tests.house.documents import ROOT, text_of
 
@@ -205,25 +208,31 @@ def test_the_broker_lets_each_do_only_what_it_may(tmp_path: Path) -> None:
         publish("stranger", f"{ROOT_TOPIC}/state/X")
 
         def retained(user: str) -> set[str]:
-            done = subprocess.run(
-                [
-                    "mosquitto_sub",
-                    "-p",
-                    str(broker.port),
-                    "-u",
-                    user,
-                    "-P",
-                    f"of {user}",
-                    "-t",
-                    "#",
-                    "-v",
-                    "-W",
-                    "1",
-                ],
-                capture_output=True,
-                text=True,
+            """What is kept and it may see, which the broker sends before it answers the next question."""
+            topics: set[str] = set()
+            answers: list[object] = []
+            client = paho.Client(CallbackAPIVersion.VERSION2)
+
+            def begin(*_: Any) -> None:
+                client.subscribe("#")
+
+            client.username_pw_set(user, f"of {user}")
+            client.on_message = lambda _, __, message: topics.add(
+                message.topic.removeprefix(f"{ROOT_TOPIC}/")
             )
-            return {line.split(" ")[0].removeprefix(f"{ROOT_TOPIC}/") for line in done.stdout.splitlines()}
+            client.on_subscribe = lambda *given: answers.append(given)
+            client.on_connect = begin
+            client.connect("127.0.0.1", broker.port)
+
+            def answered(times: int) -> bool:
+                client.loop(0.1)
+                return len(answers) == times
+
+            until(lambda: answered(1), 30)
+            client.subscribe("something/else")
+            until(lambda: answered(2), 30)
+            client.disconnect()
+            return topics
 
         assert retained("platform") == {"status", "replay/request"}
         assert retained("gateway") == {"replay/request"}

@@ -73,7 +73,11 @@ class Guarded:
 
     def client(self, **options: Any) -> httpx.Client:
         """A browser that nobody has signed in with yet."""
-        return httpx.Client(base_url=self.url, verify=self.trust, trust_env=False, timeout=10, **options)
+        # A connection for each request: the page may end one that is kept just when the next is sent.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        return httpx.Client(
+            base_url=self.url, verify=self.trust, trust_env=False, timeout=20, limits=limits, **options
+        )
 
     def take_over(self) -> None:
         """Have the agent run on its files, whatever they are, and the page with it."""

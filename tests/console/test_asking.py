@@ -8,12 +8,12 @@ import pytest
 from edge_agent.acquisition import trial
 from edge_agent.acquisition.asking import Outcome
 from edge_agent.acquisition.supervisor import ConnectionSupervisor
-from edge_agent.console import asking
-from edge_agent.console.asking import AT_ONCE, Asking, TooSoonError
+from edge_agent.console.asking import AT_ONCE, EVERY_S, Asking, TooSoonError
 from edge_agent.console.views import AskedView
 from edge_agent.driver import EquipmentFailed
 from edge_agent.model.options import ConnectionOptions
 from edge_agent.model.state import UnknownCause
+from tests import loop_time
 from tests.config.plant import DEAD_UNIT, BusConnection, load
 
 
@@ -42,9 +42,7 @@ async def ask(one: Asking, name: str, supervised: Supervised) -> AskedView:
     return await one.ask(connection(name), cast(ConnectionSupervisor, supervised))
 
 
-def test_a_connection_is_asked_seldom_and_not_twice_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "EVERY_S", 0.1)
-
+def test_a_connection_is_asked_seldom_and_not_twice_at_once() -> None:
     async def main() -> None:
         one, supervised = Asking(), Supervised(GOOD)
         first = asyncio.create_task(ask(one, "a", supervised))
@@ -55,12 +53,15 @@ def test_a_connection_is_asked_seldom_and_not_twice_at_once(monkeypatch: pytest.
         assert (await first).holds
         with pytest.raises(TooSoonError) as refused:
             await ask(one, "a", supervised)
-        assert refused.value.wait_s >= 1
+        assert refused.value.wait_s == EVERY_S
         assert (await ask(one, "b", supervised)).holds, "others need not wait for it"
-        await asyncio.sleep(0.11)
+        await asyncio.sleep(EVERY_S - 0.1)
+        with pytest.raises(TooSoonError):
+            await ask(one, "a", supervised)
+        await asyncio.sleep(0.1)
         assert (await ask(one, "a", supervised)).holds
 
-    asyncio.run(main())
+    loop_time.run(main())
 
 
 def test_a_few_are_asked_at_once() -> None:
@@ -71,7 +72,7 @@ def test_a_few_are_asked_at_once() -> None:
         with pytest.raises(TooSoonError):
             await ask(one, "c", supervised)
         tasks[0].cancel()
-        await asyncio.sleep(0.01)
+        await asyncio.gather(tasks[0], return_exceptions=True)
         supervised.let.set()
         assert (await ask(one, "c", supervised)).holds
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -63,14 +65,14 @@ class Manager:
 @pytest.fixture(params=["path", "abstract"])
 def manager(request: pytest.FixtureRequest) -> Iterator[Manager]:
     # The path of a test's own folder may be longer than a socket's address can be.
-    name = f"edge-agent-test-{os.getpid()}"
-    bound, told = (f"/tmp/{name}", f"/tmp/{name}") if request.param == "path" else (f"\0{name}", f"@{name}")  # noqa: S108
+    short = Path(tempfile.mkdtemp(prefix="edge-agent-"))
+    path = str(short / "notify")
+    bound, told = (path, path) if request.param == "path" else (f"\0{path}", f"@{path}")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
         end.bind(bound)
         end.setblocking(False)
         yield Manager(end, {"NOTIFY_SOCKET": told, "WATCHDOG_USEC": "90000000"})
-    if request.param == "path":
-        Path(bound).unlink()
+    shutil.rmtree(short)
 
 
 @dataclass
@@ -198,8 +200,9 @@ def test_an_agent_as_a_service(manager: Manager, tmp_path: Path) -> None:
     """The real agent, on machines that are all away: it is at work, and says how many of them it hears."""
     folder = copy_configuration(shipped("demo"), tmp_path / "demo", demo_ports())
     manager.socket.setblocking(True)
-    manager.socket.settimeout(20)
-    environment = {**manager.environment, "WATCHDOG_USEC": "300000"}  # WATCHDOG_PID is not known beforehand
+    manager.socket.settimeout(60)
+    # Once a second: what nobody reads for a while fills the socket, and more is not sent.
+    environment = {**manager.environment, "WATCHDOG_USEC": "3000000"}  # WATCHDOG_PID is not known beforehand
     with AgentProcess(folder, tmp_path, **environment) as agent:
         assert manager.socket.recv(4096) == b"READY=1"
         fed = [manager.socket.recv(4096).decode() for _ in range(3)]
