@@ -33,7 +33,7 @@ class AgentProcess:
         """End it; returns the exit status."""
         assert self.process is not None
         self.process.send_signal(how)
-        return self.process.wait(20)
+        return self.process.wait(40)
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")

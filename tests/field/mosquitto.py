@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.ports import free_port
 
-START_LIMIT_S = 10.0
+START_LIMIT_S = 30.0
 
 
 class Mosquitto:
@@ -61,7 +61,7 @@ class Mosquitto:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(10)
+            self._process.wait(30)
             self._process = None
 
     def read_again(self) -> None:

@@ -58,7 +58,7 @@ class Platform:
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._subscribed.wait(10)
+        assert self._subscribed.wait(30)
 
     def _on_message(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
         below = "/".join(message.topic.split("/")[len(self._root.split("/")) :])
@@ -67,14 +67,9 @@ class Platform:
         received = [Received(below, payload, content, message.retain)]
         if isinstance(content, Bundle):
             received = [_of_bundle(bytes(one)) for one in content.messages]
-        for one in received:
-            self.arrived(one)
         with self._lock:
             self.messages += 1
             self._received += received
-
-    def arrived(self, received: Received) -> None:
-        """Called with each message as it comes."""
 
     def received(self) -> list[Received]:
         with self._lock:
@@ -91,7 +86,7 @@ class Platform:
             assert found.setdefault(seq, item.payload) == item.payload, f"two messages with number {seq}"
         return found
 
-    def wait_for(self, condition: Callable[[list[Received]], bool], limit: float = 20.0) -> list[Received]:
+    def wait_for(self, condition: Callable[[list[Received]], bool], limit: float = 40.0) -> list[Received]:
         """What was received by the time that `condition` held."""
         deadline = time.monotonic() + limit
         while True:

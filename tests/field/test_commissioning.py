@@ -3,18 +3,26 @@
 import csv
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
+from drivers.modbus import recognition
 from edge_agent.cli.check import check
 from edge_agent.cli.discover import discover
 from edge_agent.cli.init import init
 from edge_agent.cli.match import match
 from edge_agent.cli.simulate import simulate
+from edge_agent.discovery import survey
 from edge_agent.simulator.fleet import MODBUS_SERVERS, OPCUA_MACHINES
 from tests.simulator.process import Workshop
 
 
-def test_a_workshop_is_read_at_the_end_of_the_first_day(tmp_path: Path) -> None:
+def test_a_workshop_is_read_at_the_end_of_the_first_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Few units are not there, so that there is time to wait for each that is.
+    monkeypatch.setattr(recognition, "UNITS", range(1, 8))
+    monkeypatch.setattr(survey, "KNOCK_S", 10.0)
     site, found, table = tmp_path / "site", tmp_path / "found.json", tmp_path / "matched.csv"
     runner = CliRunner()
 
@@ -39,7 +47,7 @@ def test_a_workshop_is_read_at_the_end_of_the_first_day(tmp_path: Path) -> None:
         (tmp_path / "profiles.yaml").rename(site / "15-profiles.yaml")
         ports = [f"modbus={workshop.modbus_port}-{workshop.opcua_port - 1}", f"opcua={workshop.opcua_port}"]
         asked = ("--port", ports[0], "--port", ports[1], "--only", "modbus", "--only", "opcua")
-        run(discover, "127.0.0.1", *asked, "--timeout", "400ms", "--yes", "--json", found)
+        run(discover, "127.0.0.1", *asked, "--timeout", "3s", "--yes", "--json", found)
         run(match, site, found, "--csv", table)
         _correct(table, workshop.modbus_port)
         run(match, site, found, "--decided", table, "--snippet", site / "20-connections.yaml")

@@ -6,17 +6,21 @@ The device is pymodbus' server with two units; their registers `t0` and `t1` cou
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from edge_agent.acquisition import supervisor
+from edge_agent.acquisition.diagnostics import FAILED_SHARE, Crossing, LimitWatch
 from edge_agent.agent import Agent
 from edge_agent.config.site import load_site
 from edge_agent.contract.messages import Event, State, Telemetry
+from edge_agent.driver import Diagnostic
+from edge_agent.states.counters import CounterRow
+from edge_agent.states.reading import HistoryReader
 from tests.drivers.modbus.harness import ModbusHarness
 from tests.field.agent_process import AgentProcess
 from tests.field.mosquitto import Mosquitto
@@ -40,7 +44,7 @@ connections:
     host: 127.0.0.1
     port: {modbus}
     period: 100ms
-    timeout: 80ms
+    timeout: {timeout}
     equipment:
       - {{id: A, unit: 1, profile: counting}}
       - {{id: B, unit: 2, profile: counting}}
@@ -60,7 +64,7 @@ class Scene:
         await self.device.set("A", "t0", strokes)
         await self.device.set("A", "t1", parts)
 
-    async def wait(self, condition: Callable[[list[Received]], bool], limit: float = 15.0) -> list[Received]:
+    async def wait(self, condition: Callable[[list[Received]], bool], limit: float = 40.0) -> list[Received]:
         async with asyncio.timeout(limit):
             while not condition(self.platform.received()):
                 await asyncio.sleep(0.02)
@@ -68,14 +72,15 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path) -> AsyncIterator[Scene]:
+async def scene(folder: Path, limit: str) -> AsyncIterator[Scene]:
     device = ModbusHarness()
     await device.start()
     try:
         with Mosquitto(folder / "broker") as broker, Platform(broker.port) as platform:
             (folder / "register.csv").write_text("id,name,workshop\nA,冲床,A\nB,冲床,A\n", "utf-8")
             configuration = folder / "agent.yaml"
-            configuration.write_text(CONFIGURATION.format(modbus=device.port, mqtt=broker.port), "utf-8")
+            text = CONFIGURATION.format(modbus=device.port, mqtt=broker.port, timeout=limit)
+            configuration.write_text(text, "utf-8")
             yield Scene(device, platform, configuration)
     finally:
         await device.stop()
@@ -93,22 +98,35 @@ def counted(received: list[Received]) -> list[tuple[object, ...]]:
     return [tuple(dict(zip(b.tags, b.values, strict=True))[name] for name in names) for b in ordered]
 
 
+def on_disk(folder: Path) -> list[CounterRow]:
+    """From where the counters go on after a kill."""
+    with closing(HistoryReader.look(folder / "data" / "history.db")) as history:
+        return history.counters()
+
+
 def events(received: list[Received], prefix: str) -> list[Event]:
     """Events of the kinds that begin so, without repeats."""
     told = {r.message.seq: r.message for r in received if isinstance(r.message, Event)}
     return [event for event in told.values() if event.kind.startswith(prefix)]
 
 
+def unanswered(received: list[Received]) -> list[Event]:
+    """What was told of requests that failed; a machine that is busy may be told to be slow, too."""
+    return [one for one in events(received, "diagnostics_") if one.detail["name"] == FAILED_SHARE]
+
+
 def test_totals_go_on_over_the_end_of_a_counter_its_reset_and_a_kill_of_the_agent(tmp_path: Path) -> None:
     async def main() -> list[Received]:
-        async with scene(tmp_path) as s:
+        async with scene(tmp_path, "10s") as s:
             await s.shows(65530, 100)
-            with AgentProcess(s.configuration, tmp_path) as agent:
+            with AgentProcess(s.configuration, tmp_path, module="tests.field.patient_agent") as agent:
                 await s.wait(lambda r: (65530, 100, 0, 0) in counted(r))
                 await s.shows(3, 107)
                 await s.wait(lambda r: (3, 107, 9, 7) in counted(r))
                 await s.device.set("A", "t1", 2)
-                await s.wait(lambda r: (3, 2, 9, 9) in counted(r))
+                await s.wait(
+                    lambda r: (3, 2, 9, 9) in counted(r) and ("A", "parts", 2, 9) in on_disk(tmp_path)
+                )
                 agent.stop(signal.SIGKILL)
                 await s.shows(10, 1)
                 agent.start()
@@ -139,27 +157,34 @@ def test_a_unit_that_stops_answering_is_told_once_and_so_is_its_return(
     monkeypatch.setattr(supervisor, "LOOK_EVERY_S", 1.0)
     monkeypatch.setattr(supervisor, "PARK_FIRST_S", 0.3)
     monkeypatch.setattr(supervisor, "PARK_LIMIT_S", 0.3)
+    looks: list[None] = []
+
+    class Watch(LimitWatch):
+        def look(self, diagnostics: Sequence[Diagnostic]) -> list[Crossing]:
+            looks.append(None)
+            return super().look(diagnostics)
+
+    monkeypatch.setattr(supervisor, "LimitWatch", Watch)
 
     async def main() -> list[Received]:
-        async with scene(tmp_path) as s:
+        async with scene(tmp_path, "2s") as s:
             agent = Agent(load_site(s.configuration))
             await agent.start()
             try:
                 await s.wait(lambda r: len(counted(r)) >= 5)
                 await s.device.silence("B", True)
-                await s.wait(lambda r: len(events(r, "diagnostics_limit")) == 1)
-                before = len(counted(s.platform.received()))
-                await s.wait(lambda r: len(counted(r)) >= before + 25)  # the limit is looked at twice more
+                await s.wait(lambda r: len(unanswered(r)) == 1)
+                before = len(looks)
+                await s.wait(lambda _: len(looks) >= before + 3)
                 await s.device.silence("B", False)
-                return await s.wait(lambda r: len(events(r, "diagnostics_normal")) == 1)
+                return await s.wait(lambda r: unanswered(r)[-1].kind == "diagnostics_normal")
             finally:
                 await agent.stop()
 
     received = asyncio.run(main())
-    limit, normal = events(received, "diagnostics_")
+    limit, normal = unanswered(received)
     assert (limit.kind, limit.subject) == ("diagnostics_limit", "bus")
     assert limit.detail["unit"] == normal.detail["unit"] == "unit 2"
-    assert limit.detail["name"] == normal.detail["name"] == "failed_share"
     assert limit.detail["limit"] == 0.1
     assert 0.1 < float(limit.detail["value"]) <= 1
     assert 0 <= float(normal.detail["value"]) <= 0.08
@@ -168,11 +193,11 @@ def test_a_unit_that_stops_answering_is_told_once_and_so_is_its_return(
 
 def test_check_shows_how_the_units_answer(tmp_path: Path) -> None:
     async def main() -> str:
-        async with scene(tmp_path) as s:
+        async with scene(tmp_path, "2s") as s:
             await s.device.silence("B", True)
             check = [sys.executable, "-m", "edge_agent", "check", str(s.configuration), "--connect"]
             process = await asyncio.create_subprocess_exec(*check, stdout=asyncio.subprocess.PIPE)
-            output, _ = await asyncio.wait_for(process.communicate(), 30)
+            output, _ = await asyncio.wait_for(process.communicate(), 60)
             assert process.returncode == 1, "one unit is silent"
             return output.decode()
 

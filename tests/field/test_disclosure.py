@@ -33,7 +33,7 @@ connections:
     host: 127.0.0.1
     port: {modbus}
     period: 100ms
-    timeout: 80ms
+    timeout: 10s
     equipment:
       - id: A
         unit: 1
@@ -71,6 +71,11 @@ def seen(received: list[Received]) -> set[str]:
     return kinds | states | figures | register
 
 
+def said_goodbye(received: list[Received]) -> bool:
+    """Whether its last word has come, and with that all before it."""
+    return any(isinstance(r.message, Status) and not r.message.online for r in received)
+
+
 STORY = {
     "register",
     "figures",
@@ -98,13 +103,15 @@ def test_no_secret_leaves_the_works(tmp_path: Path) -> None:
                 (tmp_path / "register.csv").write_text(REGISTER, "utf-8")
                 configuration = tmp_path / "agent.yaml"
                 configuration.write_text(CONFIGURATION.format(modbus=device.port, mqtt=broker.port), "utf-8")
-                with AgentProcess(configuration, tmp_path) as agent:
+                with AgentProcess(configuration, tmp_path, module="tests.field.patient_agent") as agent:
                     await until(region, {"running", "figures"}, agent)
                     await device.set("A", "t0", 0)
                     await until(region, {"counter_reset", "alarm_begun"}, agent)
                     await device.stop()
                     await until(region, STORY, agent)
                     agent.stop()
+                for platform in (region, plant):
+                    await asyncio.to_thread(platform.wait_for, said_goodbye)
                 to_region = [r.payload for r in region.received()]
                 to_plant = b"".join(r.payload for r in plant.received())
                 assert [secret for secret in SECRETS if secret not in to_plant] == [], "was it ever told?"

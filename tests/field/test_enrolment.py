@@ -31,7 +31,7 @@ from tests.field.sparkplug.host import Host
 from tests.ports import free_port
 from tests.uplinks.enrolment import authority_module, certificate_of
 
-LIMIT_S = 60.0
+LIMIT_S = 90.0
 PLACE = "330300/91330300MA00DEM06A/gw-1"
 ROOT = f"fta/v1/{PLACE}"
 NAME = "CN=gw-1,OU=330300,O=91330300MA00DEM06A"
@@ -266,7 +266,7 @@ def test_from_the_first_request_to_the_end_of_the_old_certificate(tmp_path: Path
         assert agent.process is not None
         # Sparkplug goes through the members' door, too.
         enrolled_by_file(s, "scada")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not host.heard("NBIRTH"):
             assert time.monotonic() < deadline, agent.log()
             time.sleep(0.02)
@@ -310,13 +310,14 @@ def test_from_the_first_request_to_the_end_of_the_old_certificate(tmp_path: Path
         assert before.public_key() != now.public_key(), "with a new key"
         assert {one.name for one in s.identity.parent.iterdir()} == {"region.pem", "scada.pem"}
         assert s.identity.stat().st_mode & 0o777 == 0o600
-        assert len(events(received, "uplink_down")) == 1, "told once, kept, and delivered"
+        down = [one.subject for one in events(received, "uplink_down")]
+        assert down.count("region") == 1, "told once, kept, and delivered"
 
         # The old one lets nobody in any more.
         assert s.connects(first)
         s.authority.revoke(before)
         s.broker.read_again()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while s.connects(first):
             assert time.monotonic() < deadline, s.broker.log()
         assert s.connects(s.identity)

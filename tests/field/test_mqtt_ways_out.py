@@ -35,7 +35,7 @@ def delivers(bench: Bench, count: int = 50) -> None:
     async def work() -> None:
         bench.add(count)
         await bench.journal.flush()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             await bench.journal.delivered()
 
     bench.run(work)
@@ -45,7 +45,7 @@ def delivers(bench: Bench, count: int = 50) -> None:
 
 def wait_for(port: int) -> None:
     """Until somebody listens there."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -120,7 +120,19 @@ def test_a_port_shared_with_others_hears_what_is_meant(tmp_path: Path) -> None:
                         await target.drain()
                 target.close()
 
-            await asyncio.gather(pump(reader, back), pump(there, writer))
+            try:
+                await asyncio.gather(pump(reader, back), pump(there, writer))
+            finally:
+                back.transport.abort()
+                writer.transport.abort()
+
+        async def end() -> None:
+            server.close()
+            passing = asyncio.all_tasks() - {asyncio.current_task()}
+            for one in passing:
+                one.cancel()
+            await asyncio.gather(*passing, return_exceptions=True)
+            await asyncio.sleep(0.1)  # what was aborted is closed in the next turn of the loop
 
         def bench_on(port: int, *alpn: str) -> Bench:
             (tmp_path / (alpn[0] if alpn else "none")).mkdir()
@@ -141,11 +153,9 @@ def test_a_port_shared_with_others_hears_what_is_meant(tmp_path: Path) -> None:
 
             without.run(work)
         finally:
-            loop.call_soon_threadsafe(server.close)
+            asyncio.run_coroutine_threadsafe(end(), loop).result(20)
             loop.call_soon_threadsafe(loop.stop)
-            thread.join(10)
-            with contextlib.suppress(RuntimeError):
-                loop.run_until_complete(asyncio.sleep(0.1))
+            thread.join(20)
             loop.close()
     assert asked[0] == "mqtt"
     assert asked[1] is None
@@ -191,6 +201,7 @@ def test_the_next_broker_takes_over_and_nothing_is_lost(tmp_path: Path) -> None:
             await asyncio.to_thread(first.stop)
             bench.add(10)
             await bench.until(lambda: bench.journal.acknowledged("region") == 20)
+            await bench.until(lambda: set(range(11, 21)) <= other.numbered().keys())
             await asyncio.to_thread(first.start)
             await asyncio.to_thread(second.stop)
             bench.add(10)
@@ -198,7 +209,6 @@ def test_the_next_broker_takes_over_and_nothing_is_lost(tmp_path: Path) -> None:
 
         bench.run(work)
         platform.wait_for(lambda _: {*range(1, 11), *range(21, 31)} <= platform.numbered().keys())
-        assert set(other.numbered()) >= set(range(11, 21))
 
 
 # paho leaves the socket of a failed handshake to the garbage collector.
@@ -254,7 +264,7 @@ def test_messages_expire_and_topics_are_told_once(tmp_path: Path) -> None:
         client.on_subscribe = lambda *_: ready.set()
         client.loop_start()
         client.subscribe("fta/v1/#", qos=1)
-        assert ready.wait(10)
+        assert ready.wait(30)
         bench = Bench(tmp_path, broker.port, expiry={"readings": "1h"}, compression="zlib")
         long = encode(Event(time=1, kind="k", subject="s", message="so long that it is worth it " * 9))
 

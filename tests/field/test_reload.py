@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from edge_agent.contract.messages import Event, Numbered, RegisterMessage, State, Status, Telemetry
+from edge_agent.model.clock import CLOCK
 from edge_agent.states.reading import HistoryReader
 from tests.drivers.modbus.harness import ModbusHarness
 from tests.field.agent_process import AgentProcess
@@ -29,9 +30,9 @@ profiles:
     states:
       - {{when: "true", state: running}}
 connections:
-  - {{id: left, driver: modbus, host: 127.0.0.1, port: {modbus}, period: 100ms, timeout: 1s,
+  - {{id: left, driver: modbus, host: 127.0.0.1, port: {modbus}, period: 100ms, timeout: 10s,
       equipment: [{{id: A, unit: 1, profile: counting}}]}}
-  - {{id: right, driver: modbus, host: 127.0.0.1, port: {modbus}, period: 100ms, timeout: 1s,
+  - {{id: right, driver: modbus, host: 127.0.0.1, port: {modbus}, period: 100ms, timeout: 10s,
       equipment: [{{id: B, unit: 2, profile: counting}}]}}
 uplinks:
   - {{id: region, type: mqtt, host: 127.0.0.1, port: {mqtt}, audience: plant}}
@@ -55,7 +56,7 @@ class Scene:
         (self.folder / "register.csv").write_text(f"id,name,workshop\n{register}", "utf-8")
         (self.folder / "agent.yaml").write_text(text, "utf-8")
 
-    async def wait(self, condition: Callable[[list[Received]], bool], limit: float = 15.0) -> list[Received]:
+    async def wait(self, condition: Callable[[list[Received]], bool], limit: float = 40.0) -> list[Received]:
         try:
             async with asyncio.timeout(limit):
                 while not condition(self.platform.received()):
@@ -67,14 +68,21 @@ class Scene:
     async def reload(self, kind: str) -> Event:
         """Send SIGHUP, and wait for one more event of this kind."""
         before = len(events(self.platform.received(), kind))
-        assert self.agent.process is not None
-        self.agent.process.send_signal(signal.SIGHUP)
+        self.ask_to_reload()
         return events(await self.wait(lambda r: len(events(r, kind)) > before), kind)[-1]
 
+    def ask_to_reload(self) -> None:
+        assert self.agent.process is not None
+        self.agent.process.send_signal(signal.SIGHUP)
+
     async def one_more_of(self, equipment: str) -> None:
-        """Wait for readings that come from now on."""
-        before = len(readings(self.platform.received(), equipment))
-        await self.wait(lambda r: len(readings(r, equipment)) > before + 2)
+        """Wait for a reading that is taken from now on, whatever is still on its way."""
+        now_ms = CLOCK.now_ms()
+        await self.wait(lambda r: any(one.received > now_ms for one in readings(r, equipment)))
+
+    async def everything(self) -> list[Received]:
+        """What has come, as soon as no number is missing: what is urgent overtakes readings."""
+        return await self.wait(lambda r: set(numbers(r)) == set(range(1, max(numbers(r)) + 1)))
 
 
 @asynccontextmanager
@@ -83,7 +91,8 @@ async def running(folder: Path, configuration: str = CONFIGURATION) -> AsyncIter
     await device.start()
     try:
         with Mosquitto(folder / "broker") as broker, Platform(broker.port, "+/+/+/+/+") as platform:
-            scene = Scene(folder, device, broker, platform, AgentProcess(folder / "agent.yaml", folder))
+            agent = AgentProcess(folder / "agent.yaml", folder, module="tests.field.patient_agent")
+            scene = Scene(folder, device, broker, platform, agent)
             scene.write(configuration)
             with scene.agent:
                 await scene.one_more_of("A")
@@ -103,6 +112,10 @@ def events(received: list[Received], kind: str) -> list[Event]:
 def numbers(received: list[Received]) -> list[int]:
     """The numbers of all messages that have one, repeats too."""
     return sorted(r.message.seq for r in received if isinstance(r.message, Numbered) and r.message.seq)
+
+
+def farewells(received: list[Received]) -> list[Received]:
+    return [r for r in received if isinstance(r.message, Status) and not r.message.online]
 
 
 def total(batch: Telemetry) -> int:
@@ -134,8 +147,8 @@ def test_only_what_differs_is_touched_and_what_is_wrong_changes_nothing(tmp_path
             assert "restart" in refused.message
 
             slower = CONFIGURATION.replace(
-                "period: 100ms, timeout: 1s,\n      equipment: [{{id: B",
-                "period: 200ms, timeout: 1s,\n      equipment: [{{id: B",
+                "period: 100ms, timeout: 10s,\n      equipment: [{{id: B",
+                "period: 200ms, timeout: 10s,\n      equipment: [{{id: B",
             )
             s.write(slower, "A,冲床,甲\nB,压力机,甲\nC,车床,甲\n")
             changed = await s.reload("configuration_changed")
@@ -158,7 +171,7 @@ def test_only_what_differs_is_touched_and_what_is_wrong_changes_nothing(tmp_path
             changed = await s.reload("configuration_changed")
             assert changed.detail["changes"] == "connections: -other; register"
             await s.one_more_of("A")
-            return s.platform.received()
+            return await s.everything()
 
     received = asyncio.run(main())
     # The other connection was never closed, and nobody said so.
@@ -198,26 +211,28 @@ def test_an_uplink_is_added_and_removed_and_the_other_does_not_notice(tmp_path: 
                 s.write(CONFIGURATION + SECOND_UPLINK)
                 changed = await s.reload("configuration_changed")
                 assert changed.detail["changes"] == "uplinks: +plant"
-                async with asyncio.timeout(15):
-                    while not readings(works.received(), "A"):
-                        await asyncio.sleep(0.02)
+                await asyncio.to_thread(works.wait_for, lambda r: bool(readings(r, "A")))
                 s.write(CONFIGURATION)
                 changed = await s.reload("configuration_changed")
                 assert changed.detail["changes"] == "uplinks: -plant"
                 await s.one_more_of("A")
-                return s.platform.received(), works.received()
+                await asyncio.to_thread(works.wait_for, lambda r: bool(farewells(r)))
+                return await s.everything(), works.received()
 
     received, works = asyncio.run(main())
     once = list(range(1, len(numbers(received)) + 1))
     assert numbers(received) == once, "nothing is lost, and nothing comes twice"
     assert len({r.message.since for r in received if isinstance(r.message, Status) and r.message.online}) == 1
-    (farewell,) = [r for r in works if isinstance(r.message, Status) and not r.message.online]
+    (farewell,) = farewells(works)
     assert farewell is works[-1]
 
 
 def test_files_that_change_are_taken_over_where_that_is_wanted(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(tmp_path, CONFIGURATION + "follow_files: true\n") as s:
+            # What it has read by itself once is what it compares the files with.
+            s.ask_to_reload()
+            await s.wait(lambda _: "the configuration is the one that runs" in s.agent.log())
             s.write(CONFIGURATION + "follow_files: true\n", "A,冲床,甲\nB,压力机,甲\n")
             received = await s.wait(lambda r: len(events(r, "configuration_changed")) == 1)
             (changed,) = events(received, "configuration_changed")

@@ -25,7 +25,7 @@ async def events(items: AsyncIterator[Item], last: int) -> tuple[dict[int, bytes
     """What comes up to the number `last`."""
     payloads: dict[int, bytes] = {}
     notices = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         async for item in items:
             if isinstance(item, Notice):
                 notices.append(item)
@@ -80,7 +80,7 @@ def test_what_is_not_kept_is_said(tmp_path: Path) -> None:
         for payload in (b"nonsense", encode(Event(time=0, kind="k", subject="", message=""))):
             replays.ask(payload)
         replays.ask(encode(ReplayRequest(id="r", first=2, last=3)))
-        message, end = await asyncio.wait_for(replays.answers(), 5)
+        message, end = await asyncio.wait_for(replays.answers(), 20)
         assert b'"message":{"seq":2,' in message
         assert b'"first":2,"last":3,"gone":[{"first":3,"last":3,"reason":"not given yet"}]' in end
 
@@ -97,7 +97,7 @@ def test_a_long_request_is_answered_in_part(tmp_path: Path, monkeypatch: pytest.
             bench.journal.append(Record(RecordClass.READINGS, "M1", b'{"schema":"x"}'))
         await bench.journal.flush()
         replays.ask(encode(ReplayRequest(id="r", first=1, last=10**9)))
-        answers = await asyncio.wait_for(replays.answers(), 5)
+        answers = await asyncio.wait_for(replays.answers(), 20)
         assert len(answers) == replay.AT_ONCE + 1
         assert b'"last":100' in answers[-1]
         for first in (*range(1, 1000), *[999] * 1000):
@@ -121,7 +121,7 @@ def test_an_answer_ends_where_it_is_large_enough(tmp_path: Path, monkeypatch: py
             bench.journal.append(Record(RecordClass.READINGS, "M1", b'{"schema":"%b"}' % (b"x" * 3_000)))
         await bench.journal.flush()
         replays.ask(encode(ReplayRequest(id="r", first=1, last=5)))
-        *messages, end = await asyncio.wait_for(replays.answers(), 5)
+        *messages, end = await asyncio.wait_for(replays.answers(), 20)
         assert len(messages) == 2
         assert end == b'{"schema":"fta.replay-end/1","id":"r","first":1,"last":2,"gone":[]}'
 

@@ -1,10 +1,12 @@
 """The first day: machines are read and nothing leaves the gateway, whatever the configuration says."""
 
 import asyncio
+import re
 import signal
+from collections import Counter
 from pathlib import Path
 
-from tests.drivers.modbus.harness import ModbusHarness
+from tests.drivers.modbus.harness import UNITS, ModbusHarness
 from tests.field.agent_process import AgentProcess
 from tests.field.certificates import Authority
 from tests.field.mosquitto import Mosquitto
@@ -12,16 +14,31 @@ from tests.field.platform import Platform
 from tests.field.test_reload import CONFIGURATION
 from tests.ports import free_port
 
+A = UNITS["A"]
 CELL = """\
   - {{{{id: cell, driver: opcua, endpoint: "opc.tcp://127.0.0.1:{port}", pki: pki, timeout: 1s,
       equipment: [{{{{id: C, tags: [{{{{id: a, node: "ns=2;s=a"}}}}]}}}}]}}}}
 """
 
 
-async def until(log: AgentProcess, text: str) -> None:
+class Device(ModbusHarness):
+    """Counts what each unit has answered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: Counter[int] = Counter()
+
+    def _pass_unless_silent(self, sending: bool, packet: bytes) -> bytes:
+        if sending:
+            self.answers[packet[6]] += 1
+        return super()._pass_unless_silent(sending, packet)
+
+
+async def until(log: AgentProcess, *texts: str) -> None:
+    """Each of these is in the log, after the one before."""
     try:
-        async with asyncio.timeout(15):
-            while text not in log.log():
+        async with asyncio.timeout(40):
+            while not re.search(".*".join(map(re.escape, texts)), log.log(), re.DOTALL):
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(log.log()) from None
@@ -29,7 +46,7 @@ async def until(log: AgentProcess, text: str) -> None:
 
 def test_a_shadow_run_reads_and_reports_and_sends_nothing(tmp_path: Path) -> None:
     async def main() -> str:
-        device = ModbusHarness()
+        device = Device()
         await device.start()
         try:
             with Mosquitto(tmp_path / "broker") as broker, Platform(broker.port) as platform:
@@ -43,15 +60,16 @@ def test_a_shadow_run_reads_and_reports_and_sends_nothing(tmp_path: Path) -> Non
                     tmp_path / "pki/trusted/c.pem"
                 )
                 with AgentProcess(configuration, tmp_path, "--shadow") as agent:
-                    await until(agent, "gateway gw-1:")
+                    await until(agent, "gateway gw-1:", "connection cell: ")
                     # A reload does not bring back the uplinks.
                     configuration.write_text(configuration.read_text() + "states: {stale_after: 5}\n")
                     assert agent.process is not None
                     agent.process.send_signal(signal.SIGHUP)
                     await until(agent, "configuration changed: connections: ~cell ~left ~right; states")
-                    before = device.requests
-                    async with asyncio.timeout(15):
-                        while device.requests < before + 4:
+                    await until(agent, "reading the configuration", "connection cell: ")
+                    before = device.answers[A]
+                    async with asyncio.timeout(40):
+                        while device.answers[A] < before + 3:  # so the second has been taken
                             await asyncio.sleep(0.02)
                     assert await asyncio.to_thread(agent.stop) == 0
                     assert platform.received() == []

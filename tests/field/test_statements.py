@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,14 +23,16 @@ from tests.field.mosquitto import Mosquitto
 from tests.field.platform import Platform, Received
 
 CONFIGURATION = """
-gateway: {{id: gw-case, region: "330300", enterprise: 91330300MA00DEM06A}}
+gateway: {{id: gw-case, region: "330300", enterprise: 91330300MA00DEM06A, timezone: {zone}}}
 register: register.csv
 indicators: {{definitions: [nc-rate/by-count, networked-rate/miit-sme-2024]}}
 uplinks:
   - {{id: region, type: mqtt, host: 127.0.0.1, port: {broker}, carries: [statements, events]}}
 """
 REGISTER = "id,name,workshop,nc,nc_ground\nPRS-01,Press,Hall 1,yes,828D\nSAW-01,Saw,Hall 1,no,\n"
-ZONE = ZoneInfo("Asia/Shanghai")
+EAST_H = 12 - time.gmtime().tm_hour
+ZONE = ZoneInfo(f"Etc/GMT{-EAST_H:+}")
+"""Where it is about noon: no day ends during the tests."""
 MACHINES = Register(
     (
         Equipment("PRS-01", "Press", "Hall 1", nc=True, nc_ground="828D"),
@@ -74,6 +77,10 @@ def days(received: list[Received]) -> dict[int, Received]:
     return found
 
 
+def status_of(received: list[Received]) -> Status | None:
+    return next((r.message for r in received if isinstance(r.message, Status)), None)
+
+
 def counts(item: Received) -> tuple[str, int, int, int]:
     """Definition, numerator, denominator and how many were unknown, of the enterprise."""
     assert isinstance(item.message, StatementOfRecord)
@@ -85,16 +92,17 @@ def test_a_day_is_stated_verified_and_superseded(tmp_path: Path) -> None:
     site = tmp_path / "site"
     period = an_agent_ran_yesterday(site / "data")
     with Mosquitto(tmp_path / "broker") as broker, Platform(broker.port) as platform:
-        (site / "agent.yaml").write_text(CONFIGURATION.format(broker=broker.port), "utf-8")
+        (site / "agent.yaml").write_text(CONFIGURATION.format(broker=broker.port, zone=ZONE), "utf-8")
         (site / "register.csv").write_text(REGISTER, "utf-8")
-        with AgentProcess(site, tmp_path) as agent:
-            received = platform.wait_for(lambda r: len(days(r)) == 2)
+        with AgentProcess(site, tmp_path, module="tests.field.patient_agent") as agent:
+            received = platform.wait_for(lambda r: len(days(r)) == 2 and status_of(r) is not None)
             first = days(received)
             assert {counts(item) for item in first.values()} == {
                 ("nc-rate/by-count", 1, 2, 2),  # nobody knows what they did at midnight
                 ("networked-rate/miit-sme-2024", 1, 2, 2),
             }
-            status = next(r.message for r in received if isinstance(r.message, Status))
+            status = status_of(received)
+            assert status is not None
             for item in first.values():
                 assert isinstance(item.message, StatementOfRecord)
                 assert (item.message.from_, item.message.to) == (period.from_ms, period.to_ms)
@@ -115,8 +123,7 @@ def test_a_day_is_stated_verified_and_superseded(tmp_path: Path) -> None:
                 capture_output=True, text=True, timeout=60,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
-            last = max(days(platform.received()))
-            received = platform.wait_for(lambda r: max(days(r)) > last)
+            platform.wait_for(lambda r: bool(days(r).keys() - first.keys()))
             agent.stop(signal.SIGTERM)
             found = days(platform.received())
             new = [item for number, item in found.items() if number not in first]
@@ -149,7 +156,7 @@ def test_a_day_is_stated_verified_and_superseded(tmp_path: Path) -> None:
 def test_a_damaged_key_is_told_and_nothing_is_started(tmp_path: Path) -> None:
     site = tmp_path / "site"
     an_agent_ran_yesterday(site / "data")
-    (site / "agent.yaml").write_text(CONFIGURATION.format(broker=1), "utf-8")
+    (site / "agent.yaml").write_text(CONFIGURATION.format(broker=1, zone=ZONE), "utf-8")
     (site / "register.csv").write_text(REGISTER, "utf-8")
     (site / "data" / KEY_FILE).write_text("-----BEGIN", "utf-8")
     with AgentProcess(site, tmp_path) as agent:
