@@ -132,7 +132,7 @@ class MqttConnection:
             client.proxy_set(**_proxy(options.proxy))
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
-        client.max_inflight_messages_set(IN_FLIGHT + 1)
+        client.max_inflight_messages_set(0)  # no window of its own beside this one, searched at each PUBACK
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = lambda _client, _data, mid, reason, _properties: acknowledged(mid, reason)
