@@ -1,4 +1,4 @@
-# Sourced by the scripts beside it: messages, and Debian packages with or without root.
+# Sourced by the scripts beside it: messages, Debian packages with or without root, programs for arm64.
 # shellcheck shell=bash
 
 say() { printf '==> %s\n' "$*" >&2; }

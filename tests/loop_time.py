@@ -10,9 +10,6 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import looptime
-import pytest
-
-from edge_agent.model import progress
 
 T = TypeVar("T")
 
@@ -23,7 +20,5 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
-def measure_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `Progress` read the clock of the loop too, in place of the machine's."""
-    clock = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
-    monkeypatch.setattr(progress, "time", clock)
+CLOCK = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
+"""In place of `time` in a module that reads the machine's clock itself."""

@@ -27,6 +27,7 @@ from edge_agent.driver import (
     StreamingDriver,
     TagSet,
 )
+from edge_agent.model import progress
 from edge_agent.model.batch import Batch
 from edge_agent.model.clock import CLOCK
 from edge_agent.model.options import ConnectionOptions, EquipmentOptions, TagOptions
@@ -125,7 +126,7 @@ def supervised(
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop_time.measure_progress(monkeypatch)
+    monkeypatch.setattr(progress, "time", loop_time.CLOCK)
     monkeypatch.setattr(module, "RECONNECT_FIRST_S", 0.02)
     monkeypatch.setattr(module, "PARK_FIRST_S", 0.3)
     monkeypatch.setattr(module, "PARK_LIMIT_S", 0.3)

@@ -107,7 +107,7 @@ def test_a_broker_killed_while_messages_flow_loses_none(tmp_path: Path) -> None:
             for kill in (signal.SIGTERM, signal.SIGKILL):
                 before = bench.journal.acknowledged("region")
                 bench.add(2000)
-                await bench.until(lambda: bench.journal.acknowledged("region") > before + 300)  # noqa: B023
+                await bench.until(lambda: bench.journal.acknowledged("region") > before + 300)  # noqa: B023 - of this round
                 await asyncio.to_thread(broker.stop, kill)
                 bench.add(100)
                 await bench.until(lambda: bench.uplink.state is UplinkState.CONNECTING)
@@ -119,7 +119,7 @@ def test_a_broker_killed_while_messages_flow_loses_none(tmp_path: Path) -> None:
                 # A broker that is killed may forget what it has confirmed, and nothing else.
                 first = 1 if kill is signal.SIGTERM else confirmed + 1
                 wanted = set(range(first, bench.journal.last("region") + 1))
-                await bench.until(lambda: wanted <= platform.numbered().keys())  # noqa: B023
+                await bench.until(lambda: wanted <= platform.numbered().keys())  # noqa: B023 - of this round
 
         bench.run(work)
         assert bench.journal.last("region") == 4200

@@ -145,12 +145,12 @@ def test_what_was_live_does_not_come_twice_when_the_line_breaks(tmp_path: Path, 
                     bench.journal.append(state())
                 await bench.journal.flush()
                 live = set(range(before + 1, bench.journal.last("region") + 1))
-                await bench.until(lambda: live <= platform.numbered().keys())  # noqa: B023
+                await bench.until(lambda: live <= platform.numbered().keys())  # noqa: B023 - of this round
                 acknowledged.update(live)
-                await bench.until(lambda: not live & on_its_way(bench))  # noqa: B023
+                await bench.until(lambda: not live & on_its_way(bench))  # noqa: B023 - of this round
                 line.cut()
                 connects = bench.uplink.statistics.connects
-                await bench.until(lambda: bench.uplink.statistics.connects > connects)  # noqa: B023
+                await bench.until(lambda: bench.uplink.statistics.connects > connects)  # noqa: B023 - of this round
             assert bench.journal.acknowledged("region") < BACKLOG // 3
             line.bytes_per_second = None
             await bench.journal.delivered()

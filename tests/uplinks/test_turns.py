@@ -1,7 +1,6 @@
 """Urgent before live before backlog, and nobody without room."""
 
 import asyncio
-from types import SimpleNamespace
 
 import pytest
 
@@ -48,7 +47,7 @@ def test_it_keeps_to_its_rate_and_what_is_urgent_waits_for_one_message_at_most(
 ) -> None:
     async def life() -> None:
         loop = asyncio.get_running_loop()
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=loop.time))
+        monkeypatch.setattr(module, "time", loop_time.CLOCK)
         turns = Turns(lambda: True, rate=RATE)
         sent: list[Stream] = []
 

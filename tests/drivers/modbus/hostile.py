@@ -6,7 +6,6 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -16,6 +15,7 @@ from drivers.modbus.line import Line, Owed
 from drivers.modbus.options import ModbusConnection, ModbusEquipment, ModbusTag
 from drivers.modbus.reading import ModbusTagSet
 from drivers.modbus.statistics import ConnectionStatistics
+from tests import loop_time
 from tests.drivers.modbus.harness import connection, tag_set
 
 TIMEOUT = 0.05
@@ -174,8 +174,7 @@ def hostile_line(script: Script, framing: str = "tcp") -> Iterator[int]:
         tasks.add(asyncio.create_task(_serve(wire.reader, wire.answer, wire.abort, framing, script, numbers)))
         return made
 
-    clock = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
-    with mock.patch.object(endpoint, "_connect", connect), mock.patch.object(line, "time", clock):
+    with mock.patch.object(endpoint, "_connect", connect), mock.patch.object(line, "time", loop_time.CLOCK):
         yield 502
 
 

@@ -274,8 +274,8 @@ def test_a_database_that_is_not_running_and_a_name_that_is_none(tmp_path: Path) 
         bench = Bench(folder, where)
 
         async def work() -> None:
-            bench.read_many(1)  # noqa: B023
-            await bench.until(lambda: bool(bench.told), 60)  # noqa: B023 - resolvers take their time
+            bench.read_many(1)  # noqa: B023 - of this round
+            await bench.until(lambda: bool(bench.told), 60)  # noqa: B023 - of this round; resolvers take time
 
         bench.run(work)
         assert told in bench.told[0][1]

@@ -105,7 +105,7 @@ def test_a_database_that_is_killed_loses_nothing_and_has_nothing_twice(
             for _ in range(3):
                 before = bench.journal.acknowledged("plant")
                 bench.read_many(2000)
-                await bench.until(lambda: bench.journal.acknowledged("plant") > before + 200)  # noqa: B023
+                await bench.until(lambda: bench.journal.acknowledged("plant") > before + 200)  # noqa: B023 - of this round
                 database.stop(how)
                 await bench.until(lambda: bench.uplink.state is UplinkState.CONNECTING)
                 assert bench.journal.depth("plant") > 0
