@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from edge_agent.model.quality import bad
 from edge_agent.simulator.stage import copy_configuration, embedded_broker, workshop
 from edge_agent.uplinks.influx.database import Database
 from edge_agent.uplinks.influx.points import Points, where_of
+from tests.console.waiting import until
 from tests.field.agent_process import AgentProcess
 from tests.field.influx.influxd import Influxd
 from tests.house.documents import ROOT
@@ -175,13 +176,6 @@ def rows(server: Influxd, query: str) -> list[dict[str, Any]]:
     return server.query(query, "plant")
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEMO_LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
 @pytest.mark.parametrize(("name", "query"), QUERIES, ids=[name for name, _ in QUERIES])
 def test_every_panel_has_something_to_show(database: Influxd, name: str, query: str) -> None:
     found = rows(database, query)
@@ -208,7 +202,7 @@ def test_a_rate_stands_with_its_counts_and_its_target(database: Influxd) -> None
 
 def test_choosing_a_workshop_leaves_the_others_out(database: Influxd) -> None:
     (query,) = (query for name, query in QUERIES if name == "edge-overview: 设备状态墙 A")
-    until(lambda: len(rows(database, query)) == 20)
+    until(lambda: len(rows(database, query)) == 20, DEMO_LIMIT_S)
     workshops = [row["value"] for row in rows(database, dict(VARIABLES)["edge-overview: $workshop"])]
     chosen = [rows(database, query.replace("$workshop", re.escape(one))) for one in workshops]
     assert sum(map(len, chosen)) == 20
@@ -249,7 +243,7 @@ def test_what_does_not_count_stands_there_with_its_reason(database: Influxd) -> 
             and any(definition == "key-process-nc-rate/discrete" for definition, _ in found)
         )
 
-    until(is_shown)
+    until(is_shown, DEMO_LIMIT_S)
 
 
 def test_the_dashboards_are_current() -> None:
